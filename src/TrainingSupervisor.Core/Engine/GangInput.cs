@@ -1,0 +1,40 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Something that wakes the machine. Each carries the whole of what it is about, so any may be lost or repeated.</summary>
+internal abstract record GangInput;
+
+internal sealed record PodSeen(PodObservation Pod) : GangInput;
+
+internal sealed record PodGone(string Name, string Uid) : GangInput;
+
+internal sealed record NodeSeen(NodeObservation Node) : GangInput;
+
+internal sealed record NodeGone(string Name) : GangInput;
+
+/// <summary>The agent in this Pod has a stream to us and says this of itself.</summary>
+internal sealed record AgentSeen(string Pod, string PodUid, string Role, string Address, string Node, AgentObservation Agent) : GangInput;
+
+/// <summary>The agent's stream has ended or fallen silent. <paramref name="LastSign"/> is when we last heard from it, by our clock.</summary>
+internal sealed record AgentGone(string Pod, string PodUid, string Instance, DateTimeOffset LastSign) : GangInput;
+
+internal sealed record ProgressSeen(string Pod, string PodUid, ProgressObservation Progress) : GangInput;
+
+internal sealed record QuiesceAnswered(string Pod, string PodUid, int Attempt, bool Saved) : GangInput;
+
+internal sealed record AgentRefused(string Pod, string PodUid, string Reason, long Term, int Attempt) : GangInput;
+
+/// <summary>The first full list of Pods and Nodes is in: what is not known now is not there.</summary>
+internal sealed record CacheSynced : GangInput;
+
+internal sealed record RecordSaved(long Sequence) : GangInput;
+
+/// <summary>An effect failed for good (retries are over) or was refused.</summary>
+internal sealed record EffectFailed(GangEffect Effect, string Error, bool Fatal) : GangInput;
+
+internal sealed record StopRequested(string Reason) : GangInput;
+
+internal sealed record FailureReported(Failure Failure) : GangInput;
+
+internal sealed record Tick : GangInput;

@@ -1,0 +1,41 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>
+/// What outlives the supervisor: the ConfigMap <c>gang-NAME</c>. It holds nothing that Pods or agents can tell.
+/// </summary>
+internal sealed record GangRecord
+{
+    public int Attempt { get; init; }
+    public GangPhase Phase { get; init; }
+
+    /// <summary>The plan in progress; null when the gang runs.</summary>
+    public RecoveryPlan? Plan { get; init; }
+
+    /// <summary>The incarnation of each worker that has had more than one Pod.</summary>
+    public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+
+    /// <summary>Spare Pods that took over a worker: Pod name to worker.</summary>
+    public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>How many spares have ever been made, by role.</summary>
+    public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+
+    /// <summary>Nodes that new Pods avoid, and why.</summary>
+    public ImmutableSortedDictionary<string, string> Quarantined { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>When each recovery within the budget's window began.</summary>
+    public ImmutableArray<DateTimeOffset> Recoveries { get; init; } = [];
+
+    /// <summary>The last recoveries, newest last, at most 20.</summary>
+    public ImmutableArray<RecoveryPlan> History { get; init; } = [];
+
+    /// <summary>Old Pods that a plan replaced and that are not known to be quiet yet: name to the moment we last had a sign of them.</summary>
+    public ImmutableSortedDictionary<string, RetiredPod> Retired { get; init; } = ImmutableSortedDictionary<string, RetiredPod>.Empty;
+
+    /// <summary>Why the gang has ended, if it has.</summary>
+    public string? Outcome { get; init; }
+}
+
+internal sealed record RetiredPod(string Uid, string? Node, DateTimeOffset LastSign);

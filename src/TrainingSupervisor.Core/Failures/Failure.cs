@@ -1,0 +1,36 @@
+namespace TrainingSupervisor;
+
+/// <summary>One classified failure, with the evidence for it.</summary>
+/// <param name="Kind">What kind of thing broke.</param>
+/// <param name="Evidence">What was seen, in words for a person.</param>
+/// <param name="At">When it happened, as well as that is known (the agent's clock where it reported the exit).</param>
+public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset At)
+{
+    /// <summary>The worker that failed; null if it concerns the gang as a whole.</summary>
+    public WorkerId? Worker { get; init; }
+
+    /// <summary>The worker's Pod at that time.</summary>
+    public string? Pod { get; init; }
+
+    /// <summary>The node of that Pod.</summary>
+    public string? Node { get; init; }
+
+    /// <summary>The exit code, if the worker's process ended.</summary>
+    public int? ExitCode { get; init; }
+
+    /// <summary>The signal that ended the worker's process, if one did.</summary>
+    public int? Signal { get; init; }
+
+    /// <summary>The last lines of the worker's stderr; empty if unknown.</summary>
+    public string StderrTail { get; init; } = "";
+
+    /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>deadline</c>.</summary>
+    public string SeenBy { get; init; } = "";
+
+    /// <summary>When the supervisor noticed it, by the supervisor's clock.</summary>
+    public DateTimeOffset Noticed { get; init; }
+
+    /// <summary>One line: kind, worker, Pod, node and evidence.</summary>
+    public override string ToString() =>
+        $"{Kind}{(Worker is { } w ? $" of {w}" : "")}{(Pod is null ? "" : $" in Pod {Pod}")}{(Node is null ? "" : $" on {Node}")}: {Evidence}";
+}

@@ -1,0 +1,32 @@
+namespace TrainingSupervisor;
+
+internal static class FailureTraits
+{
+    /// <summary>The Pod or its node is to blame: the worker needs a new Pod.</summary>
+    public static bool BlamesPod(this FailureKind kind) => kind is
+        FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted or FailureKind.NodeLost or FailureKind.AgentLost
+        or FailureKind.StartTimeout or FailureKind.BarrierTimeout or FailureKind.ImageUnavailable or FailureKind.InvalidPod
+        or FailureKind.Unschedulable;
+
+    /// <summary>The node is to blame: the new Pod must land elsewhere.</summary>
+    public static bool BlamesNode(this FailureKind kind) => kind is FailureKind.NodeLost or FailureKind.AgentLost;
+
+    /// <summary>Trying again cannot cure it.</summary>
+    public static bool IsHopeless(this FailureKind kind) => kind is
+        FailureKind.ImageUnavailable or FailureKind.InvalidPod or FailureKind.StartError;
+
+    /// <summary>
+    /// The lower, the likelier a cause rather than a consequence: when one rank dies, its peers fail with errors of their own.
+    /// </summary>
+    public static int CauseRank(this FailureKind kind) => kind switch
+    {
+        FailureKind.NodeLost or FailureKind.AgentLost => 0,
+        FailureKind.ImageUnavailable or FailureKind.InvalidPod or FailureKind.StartError => 0,
+        FailureKind.OutOfMemory => 1,
+        FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted => 1,
+        FailureKind.Killed => 2,
+        FailureKind.HealthCheckFailed => 2,
+        FailureKind.ApplicationError => 3,
+        _ => 4,
+    };
+}

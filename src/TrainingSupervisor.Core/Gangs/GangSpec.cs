@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor;
+
+/// <summary>The description of a gang. Made by <see cref="GangBuilder.Build"/>, validated, and never changed after that.</summary>
+public sealed record GangSpec
+{
+    internal GangSpec()
+    {
+    }
+
+    /// <summary>The gang's name, a DNS label of at most 40 characters; Pod names begin with it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The Kubernetes namespace that the gang lives in.</summary>
+    public required string Namespace { get; init; }
+
+    /// <summary>The roles, in the order in which ranks are given.</summary>
+    public required ImmutableArray<RoleSpec> Roles { get; init; }
+
+    /// <summary>What to do about failures.</summary>
+    public required RecoveryPolicy Policy { get; init; }
+
+    /// <summary>The port of rank 0 that workers are told as <c>MASTER_PORT</c>.</summary>
+    public int MasterPort { get; init; } = 29500;
+
+    /// <summary>How long the gang waits for the same event seen elsewhere before it decides.</summary>
+    public TimeSpan GatherWindow { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How long the first start may take until every worker is at the barrier.</summary>
+    public TimeSpan StartDeadline { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>How long a recovery may take until every worker is at the barrier, for each step of the fallback order.</summary>
+    public TimeSpan BarrierDeadline { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>After how long without a step anywhere the gang hangs; null switches hang detection off.</summary>
+    public TimeSpan? HangTimeout { get; init; }
+
+    /// <summary>How long a cut-off agent waits before it ends its worker, and how long a replacement waits for that; zero for no fencing.</summary>
+    public TimeSpan Fence { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often agents say that they are alive.</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long workers may take to end on SIGTERM before SIGKILL when the gang restarts them; zero is SIGKILL at once.</summary>
+    public TimeSpan WorkerGrace { get; init; }
+
+    /// <summary>How long surviving workers get to save before a planned restart; zero for no quiesce.</summary>
+    public TimeSpan QuiesceDeadline { get; init; }
+
+    /// <summary>The signal that asks a worker to save; 10 is SIGUSR1 on Linux.</summary>
+    public int QuiesceSignal { get; init; } = 10;
+
+    /// <summary>The number of workers of all roles together.</summary>
+    public int WorldSize => Roles.Sum(r => r.Count);
+
+    internal RoleSpec Role(string name) => Roles.First(r => r.Name == name);
+}

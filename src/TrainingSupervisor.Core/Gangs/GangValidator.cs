@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using System.Text.RegularExpressions;
+
+namespace TrainingSupervisor;
+
+internal static partial class GangValidator
+{
+    private const int MaxWorkers = 10_000;
+
+    private static readonly string[] ReservedNames =
+    [
+        "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT",
+        "POD_NAME", "POD_UID", "POD_IP", "NODE_NAME",
+    ];
+
+    public static ImmutableArray<SpecProblem> Validate(GangSpec spec)
+    {
+        var found = ImmutableArray.CreateBuilder<SpecProblem>();
+        void Check(bool right, string path, string message)
+        {
+            if (!right) found.Add(new SpecProblem(path, message));
+        }
+
+        Check(IsLabel(spec.Name, 40), "name",
+            $"'{spec.Name}' is no DNS label of at most 40 characters; use lower-case letters, digits and '-', beginning with a letter.");
+        Check(IsLabel(spec.Namespace, 63), "namespace", $"'{spec.Namespace}' is no DNS label; use the name of an existing namespace.");
+        Check(!spec.Roles.IsEmpty, "roles", "The gang has no role; add one with AddRole.");
+        Check(spec.WorldSize <= MaxWorkers, "roles", $"The roles have {spec.WorldSize} workers together; at most {MaxWorkers} are supported.");
+        Check(spec.MasterPort is > 0 and <= 65535, "masterPort", $"{spec.MasterPort} is no port; use 1 to 65535.");
+        Check(spec.StartDeadline > TimeSpan.Zero, "startDeadline", $"{spec.StartDeadline} must be more than zero.");
+        Check(spec.BarrierDeadline > TimeSpan.Zero, "barrierDeadline", $"{spec.BarrierDeadline} must be more than zero.");
+        Check(spec.GatherWindow >= TimeSpan.Zero && spec.GatherWindow <= TimeSpan.FromSeconds(10), "gatherWindow",
+            $"{spec.GatherWindow} must be between zero and 10 seconds.");
+        Check(spec.HangTimeout is null || spec.HangTimeout > TimeSpan.Zero, "hangTimeout",
+            $"{spec.HangTimeout} must be more than zero; leave it out to switch hang detection off.");
+        Check(spec.HeartbeatInterval >= TimeSpan.FromMilliseconds(100) && spec.HeartbeatInterval <= TimeSpan.FromMinutes(1), "heartbeat",
+            $"{spec.HeartbeatInterval} must be between 100 ms and one minute.");
+        Check(spec.Fence == TimeSpan.Zero || spec.Fence >= 2 * spec.HeartbeatInterval, "fence",
+            $"{spec.Fence} must be at least two heartbeats ({2 * spec.HeartbeatInterval}); use WithoutFencing() for none.");
+        Check(spec.WorkerGrace >= TimeSpan.Zero, "workerGrace", $"{spec.WorkerGrace} must not be negative.");
+        Check(spec.QuiesceDeadline >= TimeSpan.Zero, "quiesce.deadline", $"{spec.QuiesceDeadline} must not be negative.");
+        Check(spec.QuiesceSignal is > 0 and < 65, "quiesce.signal", $"{spec.QuiesceSignal} is no signal; use 1 to 64.");
+        Check(spec.Policy.Budget >= 0, "policy.budget", $"{spec.Policy.Budget} must not be negative; 0 allows no recovery.");
+        Check(spec.Policy.BudgetWindow > TimeSpan.Zero, "policy.budgetWindow", $"{spec.Policy.BudgetWindow} must be more than zero.");
+        Check(spec.Policy.Backoff >= TimeSpan.Zero, "policy.backoff", $"{spec.Policy.Backoff} must not be negative.");
+        Check(spec.Policy.MaxBackoff >= spec.Policy.Backoff, "policy.maxBackoff",
+            $"{spec.Policy.MaxBackoff} is less than the first backoff, {spec.Policy.Backoff}.");
+        for (var i = 0; i < spec.Policy.Rules.Length; i++)
+        {
+            var rule = spec.Policy.Rules[i];
+            Check(rule.Role is null || spec.Roles.Any(r => r.Name == rule.Role), $"policy.rules[{i}].role",
+                $"There is no role '{rule.Role}'; the roles are {string.Join(", ", spec.Roles.Select(r => r.Name))}.");
+            Check(rule.ExitCodes.All(c => c is > 0 and < 256), $"policy.rules[{i}].exitCodes", "Exit codes are 1 to 255; 0 is success.");
+        }
+
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var role in spec.Roles)
+        {
+            ValidateRole(role, seen.Add(role.Name), Check);
+        }
+
+        return found.ToImmutable();
+    }
+
+    private static void ValidateRole(RoleSpec role, bool unique, Action<bool, string, string> check)
+    {
+        var path = $"roles[{role.Name}]";
+        check(unique, path, $"There are two roles named '{role.Name}'; give each its own name.");
+        check(IsLabel(role.Name, 15), $"{path}.name", $"'{role.Name}' is no DNS label of at most 15 characters.");
+        check(role.Count is > 0 and <= MaxWorkers, $"{path}.count", $"{role.Count} workers; use 1 to {MaxWorkers}.");
+        check(role.Spares >= 0, $"{path}.spares", $"{role.Spares} must not be negative.");
+        check(role.Image.Length > 0 || role.PodTemplate is not null, $"{path}.image", "No image; set one with WithImage or a Pod template.");
+        check(!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0]), $"{path}.command",
+            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier.");
+        check(role.Agent.Length > 0, $"{path}.agent",
+            "No agent; choose WithAgentFromImageVolume, WithAgentFromInitContainer or WithAgentInImage.");
+        check(role.AgentDelivery != AgentDelivery.InImage || role.Agent.Length == 0 || role.Agent.StartsWith('/'), $"{path}.agent",
+            $"'{role.Agent}' is no absolute path in the worker's image.");
+        foreach (var name in role.Environment.Keys)
+        {
+            check(!ReservedNames.Contains(name) && !name.StartsWith("GANG_", StringComparison.Ordinal), $"{path}.environment[{name}]",
+                "This name belongs to the worker contract; choose another.");
+            check(EnvironmentName().IsMatch(name), $"{path}.environment[{name}]", "Not a variable name; use letters, digits and '_'.");
+        }
+    }
+
+    private static bool IsLabel(string? text, int length) => text is not null && text.Length <= length && Label().IsMatch(text);
+
+    [GeneratedRegex("^[a-z]([-a-z0-9]*[a-z0-9])?$")]
+    private static partial Regex Label();
+
+    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$")]
+    private static partial Regex EnvironmentName();
+}

@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor;
+
+/// <summary>A group of like workers in a gang. Made by <see cref="RoleBuilder"/>; never changes.</summary>
+public sealed record RoleSpec
+{
+    internal RoleSpec()
+    {
+    }
+
+    /// <summary>The role's name, a DNS label.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>How many workers train in this role.</summary>
+    public required int Count { get; init; }
+
+    /// <summary>How many extra Pods wait at the barrier to take over a rank.</summary>
+    public int Spares { get; init; }
+
+    /// <summary>The worker's container image.</summary>
+    public required string Image { get; init; }
+
+    /// <summary>The worker's command and its arguments, started by the agent when the barrier opens.</summary>
+    public required ImmutableArray<string> Command { get; init; }
+
+    /// <summary>Environment variables of the worker, besides those of the worker contract.</summary>
+    public ImmutableSortedDictionary<string, string> Environment { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>Whether no two Pods of the gang may share a node.</summary>
+    public bool OnePerNode { get; init; }
+
+    /// <summary>The user's Pod template as YAML or JSON, or null. The worker's container is the first one in it.</summary>
+    public string? PodTemplate { get; init; }
+
+    /// <summary>How the agent gets into the Pod.</summary>
+    public AgentDelivery AgentDelivery { get; init; }
+
+    /// <summary>The agent's image, or for <see cref="AgentDelivery.InImage"/> the path of the agent in the worker's image.</summary>
+    public required string Agent { get; init; }
+
+    /// <summary>What other packages have put on this role through their extension methods, by the type of the thing.</summary>
+    internal ImmutableDictionary<Type, object> Extensions { get; init; } = ImmutableDictionary<Type, object>.Empty;
+}

@@ -1,0 +1,34 @@
+namespace TrainingSupervisor.Observations;
+
+internal enum AgentPhase
+{
+    Unknown,
+    Waiting,
+    Running,
+    Exited,
+    Leaving,
+}
+
+/// <summary>What an agent last said of itself (AgentState of the protocol).</summary>
+internal sealed record AgentObservation
+{
+    public required string Instance { get; init; }
+    public AgentPhase Phase { get; init; }
+    public int Attempt { get; init; }
+    public WorkerExit? Exit { get; init; }
+}
+
+/// <summary>How a worker ended.</summary>
+internal sealed record WorkerExit
+{
+    public int Code { get; init; }
+    public int Signal { get; init; }
+    public string StderrTail { get; init; } = "";
+    public bool NotStarted { get; init; }
+    public bool OutOfMemory { get; init; }
+    public DateTimeOffset Started { get; init; }
+    public DateTimeOffset Ended { get; init; }
+}
+
+/// <summary>What a worker said of its progress.</summary>
+internal sealed record ProgressObservation(int Attempt, long Step, long Checkpoint, string Phase, string Unhealthy);

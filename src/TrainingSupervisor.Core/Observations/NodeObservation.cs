@@ -1,0 +1,27 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor.Observations;
+
+/// <summary>What we keep of a Node and its Lease.</summary>
+internal sealed record NodeObservation
+{
+    public required string Name { get; init; }
+
+    /// <summary>The condition Ready: true, false, or null for Unknown and for none.</summary>
+    public bool? Ready { get; init; }
+    public string? ReadyReason { get; init; }
+    public string? ReadyMessage { get; init; }
+    public bool Unschedulable { get; init; }
+
+    /// <summary><c>key:effect</c> of each taint.</summary>
+    public ImmutableArray<string> Taints { get; init; } = [];
+
+    /// <summary>status.declaredFeatures has RestartAllContainersOnContainerExits.</summary>
+    public bool RestartsInPlace { get; init; }
+
+    /// <summary>When WE saw the node's Lease change last, by our own clock, so that a skewed node clock cannot mislead; null if never.</summary>
+    public DateTimeOffset? LeaseSeen { get; init; }
+
+    /// <summary>spec.leaseDurationSeconds of the node's Lease; nodes renew at a quarter of it.</summary>
+    public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(40);
+}

@@ -1,0 +1,89 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor.Observations;
+
+/// <summary>What we keep of a Pod: the little that a decision can depend on.</summary>
+internal sealed record PodObservation
+{
+    public required string Name { get; init; }
+    public required string Uid { get; init; }
+
+    /// <summary>The label <c>training-supervisor.dev/role</c>.</summary>
+    public required string Role { get; init; }
+
+    /// <summary>The label <c>training-supervisor.dev/worker</c>; null for a spare.</summary>
+    public WorkerId? Worker { get; init; }
+
+    /// <summary>The label <c>training-supervisor.dev/incarnation</c>.</summary>
+    public int Incarnation { get; init; }
+
+    public string? Node { get; init; }
+    public string? Address { get; init; }
+    public PodPhase Phase { get; init; }
+
+    /// <summary>status.reason and status.message, as for an eviction.</summary>
+    public string? Reason { get; init; }
+    public string? Message { get; init; }
+
+    public bool Ready { get; init; }
+    public bool Deleting { get; init; }
+
+    /// <summary>The condition AllContainersRestarting is True.</summary>
+    public bool AllContainersRestarting { get; init; }
+
+    /// <summary>Reason and message of PodScheduled=False.</summary>
+    public string? UnschedulableReason { get; init; }
+    public string? UnschedulableMessage { get; init; }
+
+    /// <summary>Reason and message of DisruptionTarget=True.</summary>
+    public string? DisruptionReason { get; init; }
+    public string? DisruptionMessage { get; init; }
+
+    public DateTimeOffset Created { get; init; }
+
+    /// <summary>Init containers first, then the others, in the order of the status.</summary>
+    public ImmutableArray<ContainerObservation> Containers { get; init; } = [];
+
+    /// <summary>No container of this Pod can be running any more.</summary>
+    public bool HasEnded =>
+        Phase is PodPhase.Succeeded or PodPhase.Failed
+        || (Containers.Length > 0 && Containers.All(c => c.State == ContainerState.Terminated || (c.Initial && c.State == ContainerState.Waiting))
+            && Containers.Any(c => !c.Initial && c.State == ContainerState.Terminated) && !AllContainersRestarting && Deleting);
+
+    /// <summary>No container of this Pod has ever been started, as far as its status tells.</summary>
+    public bool NeverStarted => Node is null;
+}
+
+internal enum PodPhase
+{
+    Pending,
+    Running,
+    Succeeded,
+    Failed,
+    Unknown,
+}
+
+internal enum ContainerState
+{
+    Waiting,
+    Running,
+    Terminated,
+}
+
+internal sealed record ContainerObservation
+{
+    public required string Name { get; init; }
+
+    /// <summary>It stands among the Pod's init containers (a sidecar does too).</summary>
+    public bool Initial { get; init; }
+    public ContainerState State { get; init; }
+
+    /// <summary>Reason and message of the waiting or terminated state.</summary>
+    public string? Reason { get; init; }
+    public string? Message { get; init; }
+    public int ExitCode { get; init; }
+    public int Signal { get; init; }
+    public int RestartCount { get; init; }
+    public string? LastReason { get; init; }
+    public int? LastExitCode { get; init; }
+}

@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor;
+
+/// <summary>What one recovery does: a step per worker, and why.</summary>
+public sealed record RecoveryPlan
+{
+    /// <summary>The attempt that the plan leads to.</summary>
+    public required int Attempt { get; init; }
+
+    /// <summary>The failure that came first; null for the gang's first start.</summary>
+    public Failure? Cause { get; init; }
+
+    /// <summary>All failures that this recovery answers, the cause first.</summary>
+    public ImmutableArray<Failure> Failures { get; init; } = [];
+
+    /// <summary>The strategy that the policy chose.</summary>
+    public RecoveryStrategy Strategy { get; init; }
+
+    /// <summary>Why the strategy was chosen: the rule or the default.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>The step of each worker, by rank.</summary>
+    public ImmutableArray<WorkerStep> Steps { get; init; } = [];
+
+    /// <summary>Nodes that new Pods avoid because of this plan.</summary>
+    public ImmutableArray<string> AvoidNodes { get; init; } = [];
+
+    /// <summary>When the plan was made.</summary>
+    public DateTimeOffset Decided { get; init; }
+
+    /// <summary>Not before this may workers start: backoff between recoveries.</summary>
+    public DateTimeOffset NotBefore { get; init; }
+
+    /// <summary>How far the fallback order has been followed: 0 for the plan as first made.</summary>
+    public int Fallback { get; init; }
+
+    /// <summary>How many workers get each step, as <c>7 restart in place, 1 replace with spare</c>.</summary>
+    public string Summary => string.Join(", ", Steps.GroupBy(s => s.Step).OrderBy(g => g.Key).Select(g => $"{g.Count()} {Words(g.Key)}"));
+
+    private static string Words(RecoveryStep step) => step switch
+    {
+        RecoveryStep.Keep => "keep",
+        RecoveryStep.RestartProcess => "restart process",
+        RecoveryStep.RestartInPlace => "restart in place",
+        RecoveryStep.Recreate => "recreate",
+        _ => "replace with spare",
+    };
+}
+
+/// <summary>One worker's part of a plan.</summary>
+/// <param name="Worker">The worker.</param>
+/// <param name="Step">What is done.</param>
+/// <param name="Reason">Why this is the cheapest safe step for it.</param>
+public sealed record WorkerStep(WorkerId Worker, RecoveryStep Step, string Reason)
+{
+    /// <summary>The Pod that the worker will be in.</summary>
+    public string Pod { get; init; } = "";
+
+    /// <summary>The Pod that is replaced, if one is.</summary>
+    public string? OldPod { get; init; }
+}

@@ -1,0 +1,42 @@
+namespace TrainingSupervisor;
+
+/// <summary>What a policy does about a failure.</summary>
+public enum RecoveryStrategy
+{
+    /// <summary>The failed worker's Pod is recreated if its Pod or node is to blame, else restarted in place; all others are restarted in place.</summary>
+    Hybrid,
+
+    /// <summary>Every worker is restarted in its Pod (RestartAllContainers); only Pods that are gone are recreated.</summary>
+    RestartGangInPlace,
+
+    /// <summary>Every worker's process is restarted by its agent, without the kubelet; only Pods that are gone are recreated.</summary>
+    RestartProcesses,
+
+    /// <summary>Every Pod is deleted and created anew.</summary>
+    RecreateGang,
+
+    /// <summary>The gang fails.</summary>
+    FailGang,
+
+    /// <summary>Nothing is done; the failure is reported.</summary>
+    Ignore,
+}
+
+/// <summary>What a recovery does to one worker.</summary>
+public enum RecoveryStep
+{
+    /// <summary>Nothing: it waits at the barrier already.</summary>
+    Keep,
+
+    /// <summary>The agent ends the worker's processes and waits at the barrier.</summary>
+    RestartProcess,
+
+    /// <summary>All containers of the Pod restart; the Pod, its node and its volumes stay.</summary>
+    RestartInPlace,
+
+    /// <summary>A new Pod takes the worker's place.</summary>
+    Recreate,
+
+    /// <summary>A spare Pod that waits at the barrier takes the worker's rank.</summary>
+    ReplaceWithSpare,
+}
