@@ -44,11 +44,15 @@ internal sealed record PodObservation
     /// <summary>Init containers first, then the others, in the order of the status.</summary>
     public ImmutableArray<ContainerObservation> Containers { get; init; } = [];
 
-    /// <summary>No container of this Pod can be running any more.</summary>
+    /// <summary>
+    /// No container of this Pod can be running any more. The phase alone is no proof: eviction and the garbage collector of lost nodes set
+    /// it while containers may still run.
+    /// </summary>
     public bool HasEnded =>
-        Phase is PodPhase.Succeeded or PodPhase.Failed
-        || (Containers.Length > 0 && Containers.All(c => c.State == ContainerState.Terminated || (c.Initial && c.State == ContainerState.Waiting))
-            && Containers.Any(c => !c.Initial && c.State == ContainerState.Terminated) && !AllContainersRestarting && Deleting);
+        !AllContainersRestarting
+        && !Containers.Any(c => c.State == ContainerState.Running)
+        && (Phase is PodPhase.Succeeded or PodPhase.Failed
+            || (Deleting && Containers.Any(c => !c.Initial) && Containers.All(c => c.Initial || c.State == ContainerState.Terminated)));
 
     /// <summary>No container of this Pod has ever been started, as far as its status tells.</summary>
     public bool NeverStarted => Node is null;

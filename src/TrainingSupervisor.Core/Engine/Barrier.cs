@@ -1,0 +1,257 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Brings every worker to the barrier, and opens it when all are there and nothing of an older attempt runs.</summary>
+internal static class Barrier
+{
+    /// <summary>An agent that has not obeyed for so long is told again.</summary>
+    private static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
+
+    public static void Run(GangDraft draft)
+    {
+        if (JoinFailures(draft)) return;
+        var state = draft.State;
+        var ready = true;
+        var released = false;
+        for (var rank = 0; rank < state.Workers.Length; rank++)
+        {
+            var pod = draft.AtRank(rank);
+            if (pod.Runs(state.Attempt) || pod.Finished(state.Attempt)) released = true;
+            else if (!pod.Arrived(state.Attempt))
+            {
+                ready = false;
+                Command(draft, pod, state.Plan!.Steps[rank]);
+            }
+        }
+
+        if (ready)
+        {
+            draft.Set(s => s with { Timing = s.Timing is { Restarted: null } t ? t with { Restarted = draft.Now } : s.Timing });
+            if (!released && !OldOnesAreQuiet(draft)) ready = false;
+            if (!released && draft.Now < state.Plan!.NotBefore)
+            {
+                draft.WakeAt(state.Plan.NotBefore);
+                ready = false;
+            }
+        }
+
+        if (ready) Open(draft);
+        else WatchDeadline(draft);
+    }
+
+    public static void Releasing(GangDraft draft)
+    {
+        var state = draft.State;
+        var all = true;
+        foreach (var name in state.Workers)
+        {
+            var pod = draft[name];
+            if (pod.Runs(state.Attempt) || pod.Finished(state.Attempt)) continue;
+            all = false;
+            if (pod.Connected && pod.Agent?.Phase == AgentPhase.Waiting
+                && (pod.ReleasedInstance != pod.Agent.Instance || draft.Now >= pod.ReleasedAt + Repeat))
+            {
+                Release(draft, [name]);
+            }
+
+            draft.WakeAt(draft.Now + Repeat);
+        }
+
+        if (!all)
+        {
+            var deadline = state.StageSince + draft.Spec.BarrierDeadline;
+            draft.WakeAt(deadline);
+            if (draft.Now < deadline) return;
+            foreach (var name in state.Workers.Where(n => !draft[n].Runs(state.Attempt) && !draft[n].Finished(state.Attempt)))
+            {
+                FailureDetector.Report(draft, FailureDetector.Of(draft[name], FailureKind.BarrierTimeout, "it was released and did not start", draft.Now, "deadline"));
+            }
+
+            return;
+        }
+
+        draft.Set(s => s with
+        {
+            LastAdvance = draft.Now,
+            History = s.Plan is { } p ? [.. s.History.TakeLast(19), p with { Steps = [.. p.Steps.Where(x => x.OldPod is not null)], Failures = [.. p.Failures.Take(5)] }] : s.History,
+            Timing = s.Timing is { } t ? t with { Released = draft.Now } : null,
+        });
+        draft.EnterPhase(GangPhase.Running, $"attempt {state.Attempt}");
+        draft.Enter(Stage.Running);
+        draft.Save(planInProgress: false);
+    }
+
+    /// <summary>Whatever fails before the release joins: the plan grows, the attempt number does not.</summary>
+    private static bool JoinFailures(GangDraft draft)
+    {
+        var state = draft.State;
+        if (state.Failures.IsEmpty) return false;
+        var plan = state.Plan!;
+        var failures = RecoveryPlanner.Rank(plan.Failures.Concat(state.Failures));
+        draft.Set(s => s with { Failures = [] });
+        var (strategy, reason) = RecoveryPlanner.Decide(state with { Recoveries = [] }, failures[0], draft.Now);
+        if (strategy == RecoveryStrategy.FailGang)
+        {
+            Reconciler.End(draft, GangPhase.Failed, $"{failures[0]} ({reason})");
+            return true;
+        }
+
+        // Only what the new failures are about needs another step; everyone else keeps the one that is under way.
+        var next = RecoveryPlanner.Plan(Reconciler.Now(draft), failures, plan.Strategy, plan.Reason, plan.Attempt, draft.Now);
+        var news = state.Failures.Where(f => f.Pod is not null).Select(f => f.Pod!).ToHashSet();
+        var steps = plan.Steps.Select((old, rank) =>
+            news.Contains(state.Workers[rank]) && next.Steps[rank] is { OldPod: not null } step ? step : old).ToImmutableArray();
+        var grown = plan with
+        {
+            Cause = failures[0],
+            Failures = failures,
+            Steps = steps,
+            AvoidNodes = next.AvoidNodes,
+        };
+        if (steps.SequenceEqual(plan.Steps))
+        {
+            // A consequence of what is being answered already: it may change who is to blame, but nothing that the record must know first.
+            draft.Set(s => s with { Plan = grown });
+            if (grown.Cause != plan.Cause) draft.Tell(new RecoveryPlanned(draft.Spec.Name, draft.Now, grown));
+            return false;
+        }
+
+        Reconciler.Adopt(draft, grown);
+        return true;
+    }
+
+    private static void Command(GangDraft draft, PodState pod, WorkerStep step)
+    {
+        var attempt = draft.State.Attempt;
+        if (!pod.Connected || pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited } agent || agent.Attempt >= attempt && !IsOwnEnd(agent, attempt))
+        {
+            return;
+        }
+
+        if (Quiescing(draft, pod, agent)) return;
+        if (pod.CommandedAttempt == attempt && pod.CommandedInstance == agent.Instance && draft.Now < pod.CommandedAt + Repeat)
+        {
+            draft.WakeAt(pod.CommandedAt + Repeat);
+            return;
+        }
+
+        draft.Put(pod with { CommandedAttempt = attempt, CommandedInstance = agent.Instance, CommandedAt = draft.Now });
+        var inPlace = step.Step is RecoveryStep.RestartInPlace;
+        var grace = agent.Phase == AgentPhase.Running ? draft.Spec.WorkerGrace : TimeSpan.Zero;
+        draft.Emit(new RestartWorker(pod.Name, pod.Uid!, attempt, inPlace, grace, draft.State.Plan!.Cause?.ToString() ?? ""));
+    }
+
+    // It ended in this very attempt before all were released: it must come back to the barrier too.
+    private static bool IsOwnEnd(AgentObservation agent, int attempt) => agent.Phase == AgentPhase.Exited && agent.Attempt == attempt;
+
+    private static bool Quiescing(GangDraft draft, PodState pod, AgentObservation agent)
+    {
+        if (draft.Spec.QuiesceDeadline == TimeSpan.Zero || agent.Phase != AgentPhase.Running) return false;
+        if (pod.QuiesceSent is null || pod.QuiesceSent < draft.State.Plan!.Decided)
+        {
+            draft.Put(pod with { QuiesceSent = draft.Now, QuiesceAnswered = false });
+            draft.Emit(new QuiesceWorker(pod.Name, pod.Uid!, agent.Attempt, draft.Spec.QuiesceSignal, draft.Spec.QuiesceDeadline));
+            draft.WakeAt(draft.Now + draft.Spec.QuiesceDeadline);
+            return true;
+        }
+
+        var until = pod.QuiesceSent.Value + draft.Spec.QuiesceDeadline;
+        if (pod.QuiesceAnswered || draft.Now >= until) return false;
+        draft.WakeAt(until);
+        return true;
+    }
+
+    private static bool OldOnesAreQuiet(GangDraft draft)
+    {
+        var quiet = true;
+        foreach (var pod in draft.Pods)
+        {
+            if (!pod.Doomed || Quiet.Is(draft, pod)) continue;
+            quiet = false;
+            if (Quiet.FencedAt(draft, pod) is { } fenced) draft.WakeAt(fenced);
+        }
+
+        return quiet;
+    }
+
+    private static void Open(GangDraft draft)
+    {
+        draft.Set(s => s with { Timing = s.Timing is { } t ? t with { BarrierComplete = draft.Now } : null });
+        draft.Enter(Stage.Releasing);
+        var waiting = draft.State.Workers.Where(n => draft[n].Agent?.Phase == AgentPhase.Waiting).ToImmutableArray();
+        if (!waiting.IsEmpty) Release(draft, waiting);
+    }
+
+    private static void Release(GangDraft draft, ImmutableArray<string> pods)
+    {
+        var state = draft.State;
+        var roster = new Roster(draft.Spec.Name, state.Attempt, draft.Spec.MasterPort,
+        [
+            .. state.Workers.Select((name, rank) =>
+            {
+                var pod = draft[name];
+                return new RosterEntry(rank, state.WorkerAt(rank), name, pod.Uid!, pod.Address, pod.Node ?? "");
+            }),
+        ]);
+        var targets = ImmutableArray.CreateBuilder<ReleaseTarget>(pods.Length);
+        foreach (var name in pods)
+        {
+            var pod = draft[name];
+            targets.Add(new ReleaseTarget(name, pod.Uid!, state.Workers.IndexOf(name)));
+            draft.Put(pod with
+            {
+                MayRun = true,
+                ReleasedAttempt = state.Attempt,
+                ReleasedInstance = pod.Agent!.Instance,
+                ReleasedAt = draft.Now,
+            });
+        }
+
+        draft.Emit(new ReleaseGang(state.Attempt, roster, targets.ToImmutable()));
+    }
+
+    /// <summary>The declared order: spare, or another recreate, for who is missing; then recreate all; then fail.</summary>
+    private static void WatchDeadline(GangDraft draft)
+    {
+        var plan = draft.State.Plan!;
+        var starting = draft.State.Phase == GangPhase.Starting;
+        var deadline = draft.State.StageSince + (starting ? draft.Spec.StartDeadline : draft.Spec.BarrierDeadline);
+        draft.WakeAt(deadline);
+        if (draft.Now < deadline) return;
+        var kind = starting ? FailureKind.StartTimeout : FailureKind.BarrierTimeout;
+        var missing = draft.State.Workers.Select(n => draft[n]).Where(p => !p.Arrived(draft.State.Attempt))
+            .Select(p => FailureDetector.Of(p, kind, Missing(p), draft.Now, "deadline") with { Noticed = draft.Now }).ToImmutableArray();
+        foreach (var failure in missing) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
+        if (plan.Fallback >= 2 || missing.IsEmpty)
+        {
+            var first = plan.Cause ?? missing.FirstOrDefault();
+            var who = missing.IsEmpty ? "a replaced Pod cannot be shown to have ended" : string.Join("; ", missing.Take(3));
+            Reconciler.End(draft, GangPhase.Failed, $"the barrier was not complete in time: {who}{(first is null ? "" : $"; first cause: {first}")}");
+            return;
+        }
+
+        var strategy = plan.Fallback == 0 ? plan.Strategy : RecoveryStrategy.RecreateGang;
+        draft.Notice($"the barrier was not complete in time ({missing.Length} missing): {(plan.Fallback == 0 ? "new Pods for them" : "new Pods for all")}");
+        var next = RecoveryPlanner.Plan(Reconciler.Now(draft), missing, strategy, plan.Reason, plan.Attempt, draft.Now);
+        Reconciler.Adopt(draft, next with
+        {
+            Cause = plan.Cause ?? missing[0],
+            Failures = [.. plan.Failures, .. missing],
+            Fallback = plan.Fallback + 1,
+        });
+    }
+
+    private static string Missing(PodState pod) => pod switch
+    {
+        { Pod.UnschedulableMessage: { } message } => $"Unschedulable: {message}",
+        { Pod: null } => "its Pod has not been created",
+        { Agent: null } => $"its agent has not been heard of; the Pod is {pod.Pod!.Phase}{Why(pod.Pod)}",
+        { Connected: false } => "its agent is silent",
+        _ => $"its agent is {pod.Agent.Phase} in attempt {pod.Agent.Attempt}",
+    };
+
+    private static string Why(PodObservation pod) =>
+        pod.Containers.FirstOrDefault(c => c.State == ContainerState.Waiting) is { } c ? $", container {c.Name}: {c.Reason} {c.Message}".TrimEnd() : "";
+}

@@ -1,0 +1,39 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Finds failures in the state and puts each into it once per Pod and attempt.</summary>
+internal static class FailureDetector
+{
+    public static void Run(GangDraft draft)
+    {
+        for (var rank = 0; rank < draft.State.Workers.Length; rank++)
+        {
+            var pod = draft.AtRank(rank);
+            if (ExitDetector.Find(draft, pod) is { } exit) Report(draft, exit);
+            else if (PodDetector.Find(draft, pod) is { } broken) Report(draft, broken);
+            else if (LossDetector.Find(draft, pod) is { } lost) Report(draft, lost);
+        }
+
+        if (draft.State.Stage == Stage.Running && HangDetector.Find(draft) is { } hang) Report(draft, hang);
+    }
+
+    /// <summary>The same end is seen twice, by the agent and in the Pod's status: the first stays, unless the second is likelier the cause.</summary>
+    public static void Report(GangDraft draft, Failure failure)
+    {
+        var target = draft.State.Stage is Stage.Running or Stage.Releasing or Stage.Gathering ? draft.State.Attempt + 1 : draft.State.Attempt;
+        failure = failure with { Noticed = draft.Now };
+        if (failure.Pod is { } name && draft.Find(name) is { } pod)
+        {
+            if (pod.FailedAttempt == target && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
+                && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
+            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind });
+        }
+
+        draft.Set(s => s with { Failures = s.Failures.Add(failure) });
+        draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
+    }
+
+    public static Failure Of(PodState pod, FailureKind kind, string evidence, DateTimeOffset at, string seenBy) =>
+        new(kind, evidence, at) { Worker = pod.Worker, Pod = pod.Name, Node = pod.Node, SeenBy = seenBy };
+}

@@ -1,0 +1,193 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>A state while one step works on it, and the effects that the step asks for. Lives no longer than the step.</summary>
+internal sealed class GangDraft
+{
+    private readonly ImmutableArray<GangEffect>.Builder _effects = ImmutableArray.CreateBuilder<GangEffect>();
+    private readonly ImmutableDictionary<string, PodState>.Builder _pods;
+    private readonly Dictionary<string, PodState?> _before = [];
+    private GangState _state;
+
+    public GangDraft(GangState state, DateTimeOffset now)
+    {
+        _state = state;
+        _pods = state.Pods.ToBuilder();
+        Now = now;
+    }
+
+    public DateTimeOffset Now { get; }
+    public DateTimeOffset? NextWake { get; private set; }
+    public GangSpec Spec => _state.Spec;
+    public bool Synced => _state.Synced;
+    public bool IsOver => _state.IsOver;
+    public IEnumerable<PodState> Pods => _pods.Values;
+    public int PodCount => _pods.Count;
+
+    /// <summary>The state so far, without this step's changes to Pods: see <see cref="ToState"/>.</summary>
+    public GangState State => _state;
+
+    public void Set(Func<GangState, GangState> change) => _state = change(_state);
+
+    public PodState? Find(string name) => _pods.GetValueOrDefault(name);
+
+    public PodState this[string name] => _pods[name];
+
+    public PodState AtRank(int rank) => _pods[_state.Workers[rank]];
+
+    public void Put(PodState pod)
+    {
+        _before.TryAdd(pod.Name, _pods.GetValueOrDefault(pod.Name));
+        _pods[pod.Name] = pod;
+    }
+
+    public void Forget(string name)
+    {
+        _before.TryAdd(name, _pods.GetValueOrDefault(name));
+        _pods.Remove(name);
+    }
+
+    public void Emit(GangEffect effect) => _effects.Add(effect);
+
+    public void Tell(GangEvent happened) => _effects.Add(new Publish(happened));
+
+    public void Notice(string text) => Tell(new GangNotice(Spec.Name, Now, text));
+
+    /// <summary>Be called again at this moment, or earlier.</summary>
+    public void WakeAt(DateTimeOffset moment)
+    {
+        if (NextWake is null || moment < NextWake) NextWake = moment < Now ? Now : moment;
+    }
+
+    public void Enter(Stage stage) => _state = _state with { Stage = stage, StageSince = Now };
+
+    public void EnterPhase(GangPhase phase, string reason)
+    {
+        if (_state.Phase == phase) return;
+        _state = _state with { Phase = phase };
+        Tell(new PhaseChanged(Spec.Name, Now, phase, _state.Attempt, reason));
+    }
+
+    /// <summary>Writes the record; what is put after this with <see cref="PodState.NeedsSaved"/> waits for it.</summary>
+    public long Save(bool planInProgress)
+    {
+        _state = _state with { SaveSequence = _state.SaveSequence + 1 };
+        var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(this, p))
+            .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign));
+        Emit(new SaveRecord(_state.SaveSequence, new GangRecord
+        {
+            Attempt = _state.Attempt,
+            Phase = _state.Phase,
+            Plan = planInProgress ? _state.Plan : null,
+            Incarnations = _state.Incarnations,
+            Assigned = _state.Assigned,
+            SpareSerials = _state.SpareSerials,
+            Quarantined = _state.Quarantined,
+            Recoveries = _state.Recoveries,
+            History = _state.History,
+            Retired = retired,
+            Outcome = _state.Outcome,
+        }));
+        return _state.SaveSequence;
+    }
+
+    public void PlanStart()
+    {
+        var names = ImmutableArray.CreateBuilder<string>();
+        var steps = ImmutableArray.CreateBuilder<WorkerStep>();
+        for (var rank = 0; rank < Spec.WorldSize; rank++)
+        {
+            var worker = _state.WorkerAt(rank);
+            var name = PodNames.Of(Spec, worker, 1);
+            names.Add(name);
+            steps.Add(new WorkerStep(worker, RecoveryStep.Recreate, "the gang starts") { Pod = name });
+            Put(NewPod(name, worker.Role, worker, 1) with { NeedsSaved = 1 });
+        }
+
+        _state = _state with
+        {
+            Workers = names.ToImmutable(),
+            Plan = new RecoveryPlan { Attempt = 1, Steps = steps.ToImmutable(), Reason = "first start", Decided = Now, NotBefore = Now },
+            SpareSerials = Spec.Roles.Where(r => r.Spares > 0).ToImmutableSortedDictionary(r => r.Name, r => r.Spares),
+        };
+        foreach (var role in Spec.Roles)
+        {
+            for (var serial = 1; serial <= role.Spares; serial++)
+            {
+                Put(NewPod(PodNames.Spare(Spec, role.Name, serial), role.Name, null, serial) with { NeedsSaved = 1 });
+            }
+        }
+
+        Start(Now, Now);
+    }
+
+    /// <summary>After a takeover: which Pods there must be.</summary>
+    public void ExpectPodsOf(GangRecord record)
+    {
+        var assigned = record.Assigned.ToDictionary(a => a.Value, a => a.Key);
+        var names = ImmutableArray.CreateBuilder<string>();
+        for (var rank = 0; rank < Spec.WorldSize; rank++)
+        {
+            var worker = _state.WorkerAt(rank);
+            var incarnation = record.Incarnations.GetValueOrDefault(worker.ToString(), 1);
+            var name = assigned.GetValueOrDefault(worker.ToString()) ?? PodNames.Of(Spec, worker, incarnation);
+            names.Add(name);
+            Put(NewPod(name, worker.Role, worker, incarnation) with { MayRun = true });
+        }
+
+        _state = _state with { Workers = names.ToImmutable() };
+        foreach (var (name, pod) in record.Retired)
+        {
+            Put(NewPod(name, "", null, 0) with { Uid = pod.Uid, Node = pod.Node, Doomed = true, MayRun = true, LastSign = pod.LastSign });
+        }
+
+        if (record.Plan is { } plan) Start(plan.Cause?.At ?? plan.Decided, plan.Cause?.Noticed ?? plan.Decided, plan.Decided);
+    }
+
+    public void Start(DateTimeOffset failed, DateTimeOffset detected, DateTimeOffset? decided = null) =>
+        _state = _state with { Timing = new RecoveryTiming(failed, detected, decided ?? Now, null, null, null, null, null) };
+
+    public PodState NewPod(string name, string role, WorkerId? worker, int incarnation) =>
+        new() { Name = name, Role = role, Worker = worker, Incarnation = incarnation, LastSign = Now };
+
+    public NodeObservation? NodeOf(PodState pod) => pod.Node is null ? null : _state.Nodes.GetValueOrDefault(pod.Node);
+
+    public GangState ToState() => _state = _state with { Pods = _pods.ToImmutable() };
+
+    public ImmutableArray<GangEffect> Effects()
+    {
+        foreach (var (name, before) in _before)
+        {
+            if (_pods.TryGetValue(name, out var pod) && !pod.Doomed)
+            {
+                var rank = _state.Workers.IndexOf(name);
+                var status = Status(pod, rank);
+                if (before is null || Status(before, rank) with { Step = status.Step } != status)
+                {
+                    Tell(new WorkerChanged(Spec.Name, Now, status));
+                }
+            }
+        }
+
+        return _effects.ToImmutable();
+    }
+
+    public static WorkerStatus Status(PodState pod, int rank)
+    {
+        var state = pod switch
+        {
+            { HasEnded: true } or { Gone: true } => "Lost",
+            { Connected: true, Agent.Phase: AgentPhase.Waiting } => "Waiting",
+            { Connected: true, Agent.Phase: AgentPhase.Running } => "Running",
+            { Connected: true, Agent.Phase: AgentPhase.Exited } => "Exited",
+            { Agent.Phase: AgentPhase.Leaving } or { Pod.AllContainersRestarting: true } => "Restarting",
+            { Agent: not null } => "Silent",
+            _ => "Pending",
+        };
+        var attempt = pod.Agent?.Attempt ?? 0;
+        return new WorkerStatus(pod.Worker, pod.Worker is null ? -1 : rank, pod.Name, pod.Node, state, attempt,
+            pod.Progress is { } p && p.Attempt == attempt ? p.Step : -1);
+    }
+}

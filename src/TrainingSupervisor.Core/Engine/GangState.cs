@@ -1,0 +1,81 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Where within its phase the gang is.</summary>
+internal enum Stage
+{
+    /// <summary>A failure has come; others of the same event may follow.</summary>
+    Gathering,
+
+    /// <summary>The plan is being written to the record; nothing may happen before that.</summary>
+    Saving,
+
+    /// <summary>The plan is carried out and the gang gathers at the barrier.</summary>
+    Barrier,
+
+    /// <summary>The barrier is open; not every agent has said yet that its worker runs.</summary>
+    Releasing,
+    Running,
+
+    /// <summary>The gang is over; its agents are told to end.</summary>
+    Ending,
+    Ended,
+}
+
+/// <summary>All that the machine knows. Immutable: <see cref="GangMachine.Step"/> makes the next one.</summary>
+internal sealed record GangState
+{
+    public required GangSpec Spec { get; init; }
+    public long Term { get; init; }
+    public bool RestartsInPlace { get; init; }
+    public int Attempt { get; init; }
+    public GangPhase Phase { get; init; }
+    public Stage Stage { get; init; }
+    public DateTimeOffset StageSince { get; init; }
+
+    /// <summary>The plan in progress, or the last one.</summary>
+    public RecoveryPlan? Plan { get; init; }
+
+    /// <summary>Failures that wait for a decision.</summary>
+    public ImmutableArray<Failure> Failures { get; init; } = [];
+
+    /// <summary>The Pod of each worker, by rank.</summary>
+    public ImmutableArray<string> Workers { get; init; } = [];
+    public ImmutableDictionary<string, PodState> Pods { get; init; } = ImmutableDictionary<string, PodState>.Empty;
+    public ImmutableDictionary<string, NodeObservation> Nodes { get; init; } = ImmutableDictionary<string, NodeObservation>.Empty;
+    public ImmutableSortedDictionary<string, string> Quarantined { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+    public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+    public ImmutableArray<DateTimeOffset> Recoveries { get; init; } = [];
+    public ImmutableArray<RecoveryPlan> History { get; init; } = [];
+
+    /// <summary>The cluster's first lists are in.</summary>
+    public bool Synced { get; init; }
+    public long SaveSequence { get; init; }
+    public long SavedSequence { get; init; }
+
+    /// <summary>When a step was last done anywhere, in this attempt.</summary>
+    public DateTimeOffset LastAdvance { get; init; }
+    public RecoveryTiming? Timing { get; init; }
+    public string? Outcome { get; init; }
+    public bool Stopping { get; init; }
+
+    public bool IsOver => Phase is GangPhase.Succeeded or GangPhase.Failed or GangPhase.Stopped;
+
+    public WorkerId WorkerAt(int rank)
+    {
+        foreach (var role in Spec.Roles)
+        {
+            if (rank < role.Count) return new WorkerId(role.Name, rank);
+            rank -= role.Count;
+        }
+
+        throw new ArgumentOutOfRangeException(nameof(rank));
+    }
+}
+
+/// <summary>What one step gives: the next state, what to do, and when to wake the machine at the latest.</summary>
+internal sealed record MachineResult(GangState State, ImmutableArray<GangEffect> Effects, DateTimeOffset? NextWake);

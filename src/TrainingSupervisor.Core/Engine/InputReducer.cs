@@ -1,0 +1,158 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Puts what was seen into the state, and decides nothing.</summary>
+internal static class InputReducer
+{
+    public static void Apply(GangDraft draft, GangInput input)
+    {
+        switch (input)
+        {
+            case PodSeen seen: Seen(draft, seen.Pod); break;
+            case PodGone gone: Gone(draft, gone); break;
+            case NodeSeen seen: draft.Set(s => s with { Nodes = s.Nodes.SetItem(seen.Node.Name, seen.Node) }); break;
+            case NodeGone gone: NodeIsGone(draft, gone); break;
+            case AgentSeen seen: Agent(draft, seen); break;
+            case AgentGone gone: AgentIsGone(draft, gone); break;
+            case ProgressSeen seen: Progress(draft, seen); break;
+            case QuiesceAnswered answer:
+                if (draft.Find(answer.Pod) is { } quiesced && quiesced.Uid == answer.PodUid) draft.Put(quiesced with { QuiesceAnswered = true });
+                break;
+            case AgentRefused refused: draft.Notice($"the agent in {refused.Pod} refused a command: {refused.Reason}"); break;
+            case CacheSynced: Synced(draft); break;
+            case RecordSaved saved: draft.Set(s => s with { SavedSequence = Math.Max(s.SavedSequence, saved.Sequence) }); break;
+            case EffectFailed failed: Failed(draft, failed); break;
+            case StopRequested: draft.Set(s => s with { Stopping = true }); break;
+            case FailureReported reported: FailureDetector.Report(draft, reported.Failure); break;
+            default: break;
+        }
+    }
+
+    private static void Seen(GangDraft draft, PodObservation pod)
+    {
+        var known = draft.Find(pod.Name);
+        if (known?.Uid is { } uid && uid != pod.Uid)
+        {
+            // Another object under a name that we have used: whoever made it, it is not the Pod that we know.
+            known = known with { Uid = null, Agent = null, Connected = false };
+        }
+
+        if (known is null)
+        {
+            // Not one that the record or a plan names: an idle spare, or what is left of an older incarnation.
+            known = draft.NewPod(pod.Name, pod.Role, null, pod.Incarnation) with { MayRun = pod.Worker is not null };
+        }
+
+        draft.Put(known with
+        {
+            Uid = pod.Uid,
+            Pod = pod,
+            Node = pod.Node ?? known.Node,
+            Address = known.Address.Length > 0 ? known.Address : pod.Address ?? "",
+            Gone = false,
+            Doomed = known.Doomed || (pod.Worker is not null && known.Worker is null),
+        });
+    }
+
+    private static void Gone(GangDraft draft, PodGone gone)
+    {
+        if (draft.Find(gone.Name) is { } pod && (pod.Uid is null || pod.Uid == gone.Uid)) draft.Put(pod with { Gone = true });
+    }
+
+    private static void NodeIsGone(GangDraft draft, NodeGone gone)
+    {
+        if (draft.State.Nodes.TryGetValue(gone.Name, out var node))
+        {
+            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted" };
+            draft.Set(s => s with { Nodes = s.Nodes.SetItem(gone.Name, lost) });
+        }
+    }
+
+    private static void Agent(GangDraft draft, AgentSeen seen)
+    {
+        var pod = draft.Find(seen.Pod);
+        if (pod is null)
+        {
+            pod = draft.NewPod(seen.Pod, seen.Role, null, 0);
+        }
+        else if (pod.Uid is not null && pod.Uid != seen.PodUid)
+        {
+            return;
+        }
+
+        var runs = seen.Agent.Phase == AgentPhase.Running;
+        draft.Put(pod with
+        {
+            Uid = seen.PodUid,
+            Agent = seen.Agent,
+            Connected = true,
+            LastSign = draft.Now,
+            Address = seen.Address.Length > 0 ? seen.Address : pod.Address,
+            Node = seen.Node.Length > 0 ? seen.Node : pod.Node,
+            MayRun = pod.MayRun || runs,
+            RanAttempt = runs || seen.Agent.Phase == AgentPhase.Exited ? Math.Max(pod.RanAttempt, seen.Agent.Attempt) : pod.RanAttempt,
+        });
+    }
+
+    private static void AgentIsGone(GangDraft draft, AgentGone gone)
+    {
+        if (draft.Find(gone.Pod) is { } pod && pod.Uid == gone.PodUid && pod.Agent?.Instance == gone.Instance)
+        {
+            draft.Put(pod with { Connected = false, LastSign = gone.LastSign });
+        }
+    }
+
+    private static void Progress(GangDraft draft, ProgressSeen seen)
+    {
+        if (draft.Find(seen.Pod) is not { } pod || pod.Uid != seen.PodUid) return;
+        var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step > before.Step;
+        draft.Put(pod with { Progress = seen.Progress, LastSign = draft.Now });
+        if (advanced && seen.Progress.Attempt == draft.State.Attempt && seen.Progress.Step >= 0 && pod.Worker is not null)
+        {
+            draft.Set(s => s with
+            {
+                LastAdvance = draft.Now,
+                Timing = s.Timing is { FirstStep: null, BarrierComplete: not null } t ? t with { FirstStep = draft.Now } : s.Timing,
+            });
+        }
+    }
+
+    private static void Synced(GangDraft draft)
+    {
+        if (draft.Synced) return;
+        draft.Set(s => s with { Synced = true });
+        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed)).ToList())
+        {
+            // Expected from the record and not in the first full list. In a plan it may simply not have been created yet.
+            var planned = draft.State.Stage == Stage.Barrier
+                && draft.State.Plan!.Steps.Any(s => s.Pod == pod.Name && s.Step == RecoveryStep.Recreate);
+            draft.Put(planned && !pod.Doomed ? pod with { MayRun = pod.Agent is not null } : pod with { Gone = true });
+        }
+    }
+
+    private static void Failed(GangDraft draft, EffectFailed failed)
+    {
+        switch (failed.Effect)
+        {
+            case CreatePod create when draft.Find(create.Request.Name) is { } pod:
+                draft.Put(pod with { CreateSent = draft.Now });
+                if (failed.Fatal)
+                {
+                    FailureDetector.Report(draft, new Failure(FailureKind.InvalidPod, failed.Error, draft.Now)
+                    {
+                        Worker = pod.Worker, Pod = pod.Name, SeenBy = "API server", Noticed = draft.Now,
+                    });
+                }
+
+                break;
+            case DeletePod delete when draft.Find(delete.Name) is { } pod:
+                draft.Put(pod with { DeleteSent = draft.Now });
+                break;
+            default:
+                break;
+        }
+
+        draft.Notice($"{failed.Effect.GetType().Name} failed: {failed.Error}");
+    }
+}

@@ -1,0 +1,39 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Agents that are silent: with their node, or alone.</summary>
+internal static class LossDetector
+{
+    private static readonly TimeSpan UnfencedPatience = TimeSpan.FromSeconds(10);
+
+    public static Failure? Find(GangDraft draft, PodState pod)
+    {
+        // A healthy stream outweighs whatever the node's kubelet does: the worker trains.
+        if (pod.Connected || pod.Gone || pod.HasEnded || pod.Node is null) return null;
+        if (draft.NodeOf(pod) is { } node)
+        {
+            if (NodeHealth.Evidence(draft, node) is { } evidence)
+            {
+                var what = pod.Agent is null ? "its agent has never been heard of" : "its agent is silent";
+                return FailureDetector.Of(pod, FailureKind.NodeLost, $"{node.Name} {evidence}, and {what}", pod.LastSign, "node lease");
+            }
+
+            if (pod.Agent is not null && node.LeaseSeen is { } seen) draft.WakeAt(seen + NodeHealth.LeaseIsLateAfter(node));
+        }
+
+        // An agent that leaves for a restart is not lost; the barrier's deadline watches over that.
+        if (pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited or AgentPhase.Waiting } || pod.Pod?.AllContainersRestarting == true) return null;
+        // When no agent at all reaches us, we are the one who is cut off.
+        if (!draft.Pods.Any(p => p.Connected)) return null;
+        var patience = draft.Spec.Fence > TimeSpan.Zero ? draft.Spec.Fence : UnfencedPatience;
+        var lost = pod.LastSign + patience;
+        if (draft.Now >= lost)
+        {
+            return FailureDetector.Of(pod, FailureKind.AgentLost, $"no sign of its agent for {patience.TotalSeconds:0.0} s", pod.LastSign, "agent");
+        }
+
+        draft.WakeAt(lost);
+        return null;
+    }
+}

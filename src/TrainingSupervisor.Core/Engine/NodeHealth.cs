@@ -1,0 +1,22 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+internal static class NodeHealth
+{
+    /// <summary>Kubelets renew at a quarter of the duration; two missed renewals, and half of one for lateness, are the earliest sign.</summary>
+    public static TimeSpan LeaseIsLateAfter(NodeObservation node) => node.LeaseDuration / 4 * 2.5;
+
+    public static bool IsLost(GangDraft draft, NodeObservation node) => Evidence(draft, node) is not null;
+
+    /// <summary>Why this node counts as lost, or null. Reads as the end of "node-3 ...".</summary>
+    public static string? Evidence(GangDraft draft, NodeObservation node)
+    {
+        if (node.Ready is null && node.ReadyReason is "NodeStatusUnknown") return $"is not ready: {node.ReadyReason} {node.ReadyMessage}".TrimEnd();
+        if (node.Taints.Contains("node.kubernetes.io/unreachable:NoExecute")) return "has the taint node.kubernetes.io/unreachable";
+        if (node.LeaseSeen is not { } seen) return null;
+        var late = seen + LeaseIsLateAfter(node);
+        if (draft.Now >= late) return $"has not renewed its lease for {(draft.Now - seen).TotalSeconds:0.0} s";
+        return null;
+    }
+}

@@ -1,0 +1,76 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>What a Pod's status says: ends, reasons that waiting will not cure, and deletions by others.</summary>
+internal static class PodDetector
+{
+    public static Failure? Find(GangDraft draft, PodState state)
+    {
+        if (state.Gone)
+        {
+            return FailureDetector.Of(state, FailureKind.PodDeleted, "the Pod was deleted by someone else", draft.Now, "pod status");
+        }
+
+        if (state.Pod is not { } pod || state.Finished(draft.State.Attempt)) return null;
+        if (pod.DisruptionReason is { } reason) return Disrupted(draft, state, reason, pod.DisruptionMessage);
+        if (pod.HasEnded) return Ended(draft, state, pod);
+        if (pod.Deleting) return FailureDetector.Of(state, FailureKind.PodDeleted, "the Pod is being deleted by someone else", draft.Now, "pod status");
+
+        foreach (var container in pod.Containers.Where(c => c.State == ContainerState.Waiting))
+        {
+            if (Waiting(container) is { } kind)
+            {
+                return FailureDetector.Of(state, kind, $"container {container.Name}: {container.Reason}: {container.Message}", draft.Now, "pod status");
+            }
+        }
+
+        return null;
+    }
+
+    private static FailureKind? Waiting(ContainerObservation container) => container.Reason switch
+    {
+        "ImagePullBackOff" or "ErrImageNeverPull" or "InvalidImageName" => FailureKind.ImageUnavailable,
+        "CreateContainerConfigError" or "CreateContainerError" or "RunContainerError" => FailureKind.InvalidPod,
+        _ => null,
+    };
+
+    private static Failure Disrupted(GangDraft draft, PodState state, string reason, string? message)
+    {
+        var kind = reason switch
+        {
+            "PreemptionByScheduler" => FailureKind.Preempted,
+            _ => FailureKind.Evicted,
+        };
+        return FailureDetector.Of(state, kind, $"{reason}: {message}", draft.Now, "pod status");
+    }
+
+    private static Failure Ended(GangDraft draft, PodState state, PodObservation pod)
+    {
+        if (pod.Reason is "Evicted" or "NodeShutdown" or "Terminated")
+        {
+            return FailureDetector.Of(state, FailureKind.Evicted, $"{pod.Reason}: {pod.Message}", draft.Now, "pod status");
+        }
+
+        var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
+            ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0);
+        if (container is null)
+        {
+            return FailureDetector.Of(state, FailureKind.PodDeleted, $"the Pod ended: {pod.Phase} {pod.Reason} {pod.Message}".TrimEnd(), draft.Now, "pod status");
+        }
+
+        var signal = container.Signal > 0 ? container.Signal : container.ExitCode > 128 ? container.ExitCode - 128 : 0;
+        var (kind, evidence) = container.Reason switch
+        {
+            "OOMKilled" => (FailureKind.OutOfMemory, "OOMKilled"),
+            "StartError" or "ContainerCannotRun" => (FailureKind.StartError, $"{container.Reason}: {container.Message}"),
+            _ when signal > 0 => (FailureKind.Killed, $"ended by signal {signal}{ExitDetector.SignalName(signal)}"),
+            _ => (FailureKind.ApplicationError, $"exit code {container.ExitCode}"),
+        };
+        return FailureDetector.Of(state, kind, $"container {container.Name}: {evidence}", draft.Now, "pod status") with
+        {
+            ExitCode = container.ExitCode,
+            Signal = signal > 0 ? signal : null,
+        };
+    }
+}

@@ -1,0 +1,133 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Keeps the Pods as the state wants them: creates what is missing, ends what was replaced, refills spares.</summary>
+internal static class PodKeeper
+{
+    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
+
+    public static void Run(GangDraft draft)
+    {
+        if (draft.State.Stage == Stage.Running) KeepSpares(draft);
+        foreach (var pod in draft.Pods.ToList())
+        {
+            if (draft.IsOver) Finish(draft, pod);
+            else if (pod.Doomed) Remove(draft, pod);
+            else Create(draft, pod);
+        }
+
+        if (draft.State is { Stage: Stage.Ending } state && state.SavedSequence >= state.SaveSequence && draft.Pods.All(p => p.Gone || p.HasEnded || (!p.Connected && (p.DeleteSent is not null || p.HaltedInstance is not null))))
+        {
+            draft.Enter(Stage.Ended);
+            if (state.Phase == GangPhase.Stopped) draft.Emit(new DeleteGang());
+        }
+    }
+
+    /// <summary>Names for the spares that are missing. They may be created once the record with their serials is saved.</summary>
+    public static bool RefillSpares(GangDraft draft, long sequence)
+    {
+        var added = false;
+        foreach (var role in draft.Spec.Roles.Where(r => r.Spares > 0))
+        {
+            var have = draft.Pods.Count(p => p.Worker is null && p.Role == role.Name && !p.Doomed && !p.Gone && !p.HasEnded);
+            for (; have < role.Spares; have++)
+            {
+                var serial = draft.State.SpareSerials.GetValueOrDefault(role.Name) + 1;
+                draft.Set(s => s with { SpareSerials = s.SpareSerials.SetItem(role.Name, serial) });
+                draft.Put(draft.NewPod(PodNames.Spare(draft.Spec, role.Name, serial), role.Name, null, serial) with { NeedsSaved = sequence });
+                added = true;
+            }
+        }
+
+        return added;
+    }
+
+    private static void KeepSpares(GangDraft draft)
+    {
+        foreach (var spare in draft.Pods.Where(p => p.Worker is null && !p.Doomed && IsBroken(draft, p)).ToList())
+        {
+            draft.Notice($"spare {spare.Name} is lost and will be replaced");
+            draft.Put(spare with { Doomed = true });
+        }
+
+        if (RefillSpares(draft, draft.State.SaveSequence + 1)) draft.Save(planInProgress: false);
+    }
+
+    private static bool IsBroken(GangDraft draft, PodState spare) =>
+        spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true
+        || (!spare.Connected && draft.NodeOf(spare) is { } node && NodeHealth.IsLost(draft, node));
+
+    private static void Create(GangDraft draft, PodState pod)
+    {
+        if (pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
+        if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
+        if (pod.CreateSent is { } sent && draft.Now < sent + Retry)
+        {
+            draft.WakeAt(sent + Retry);
+            return;
+        }
+
+        draft.Put(pod with { CreateSent = draft.Now });
+        draft.Emit(new CreatePod(new PodRequest
+        {
+            Name = pod.Name,
+            Role = pod.Role,
+            Worker = pod.Worker,
+            Incarnation = pod.Incarnation,
+            AvoidNodes = [.. draft.State.Quarantined.Keys],
+        }));
+    }
+
+    private static bool InPlan(GangDraft draft, PodState pod) =>
+        draft.State.Stage == Stage.Barrier && draft.State.Plan!.Steps.Any(s => s.Pod == pod.Name && s.Step == RecoveryStep.Recreate);
+
+    private static void Remove(GangDraft draft, PodState pod)
+    {
+        if (draft.State.Stage == Stage.Saving) return;
+        if (pod.Connected && pod.HaltedInstance != pod.Agent?.Instance)
+        {
+            draft.Put(pod = pod with { HaltedInstance = pod.Agent?.Instance });
+            draft.Emit(new HaltAgent(pod.Name, pod.Uid!, 1, TimeSpan.Zero, "this Pod was replaced"));
+        }
+
+        if (pod.Gone || pod.Pod is null)
+        {
+            if (Quiet.Is(draft, pod) && !pod.Connected) draft.Forget(pod.Name);
+            return;
+        }
+
+        // The kubelet of a lost node answers no graceful deletion: one forced deletion, when the fence has passed, saves a request.
+        var lost = !pod.Connected && draft.NodeOf(pod) is { } node && NodeHealth.IsLost(draft, node);
+        if (lost && !Quiet.Is(draft, pod))
+        {
+            if (Quiet.FencedAt(draft, pod) is { } fenced) draft.WakeAt(fenced);
+            return;
+        }
+
+        if (pod.DeleteSent is { } sent && draft.Now < sent + (lost ? Retry : TimeSpan.FromMinutes(1))) return;
+        draft.Put(pod with { DeleteSent = draft.Now });
+        draft.Emit(new DeletePod(pod.Name, pod.Uid!, lost));
+    }
+
+    private static void Finish(GangDraft draft, PodState pod)
+    {
+        if (draft.State.SavedSequence < draft.State.SaveSequence || pod.Gone || pod.HasEnded) return;
+        if (pod.Connected)
+        {
+            if (pod.HaltedInstance == pod.Agent?.Instance) return;
+            draft.Put(pod with { HaltedInstance = pod.Agent?.Instance });
+            var code = draft.State.Phase == GangPhase.Succeeded ? 0 : 1;
+            draft.Emit(new HaltAgent(pod.Name, pod.Uid!, code, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}"));
+        }
+        else if (pod.Pod is not null && pod.DeleteSent is null && pod.HaltedInstance is null && draft.State.Phase != GangPhase.Stopped)
+        {
+            draft.Put(pod with { DeleteSent = draft.Now });
+            draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
+        }
+        else if (pod.Pod is null || draft.State.Phase == GangPhase.Stopped)
+        {
+            draft.Put(pod with { DeleteSent = draft.Now });
+        }
+    }
+}

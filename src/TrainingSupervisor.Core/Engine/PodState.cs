@@ -1,0 +1,67 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>What the machine knows of one Pod that it wants, has, or has replaced.</summary>
+internal sealed record PodState
+{
+    public required string Name { get; init; }
+    public required string Role { get; init; }
+
+    /// <summary>The worker that lives in this Pod; null for a spare.</summary>
+    public WorkerId? Worker { get; init; }
+    public int Incarnation { get; init; }
+    public string? Uid { get; init; }
+    public PodObservation? Pod { get; init; }
+
+    /// <summary>What the agent last said of itself; kept after its stream has ended.</summary>
+    public AgentObservation? Agent { get; init; }
+    public bool Connected { get; init; }
+    public string Address { get; init; } = "";
+    public string? Node { get; init; }
+
+    /// <summary>When we last heard of its agent; the moment we first knew of the Pod if never.</summary>
+    public DateTimeOffset LastSign { get; init; }
+    public ProgressObservation? Progress { get; init; }
+
+    /// <summary>The object is gone from the API.</summary>
+    public bool Gone { get; init; }
+
+    /// <summary>We have replaced it: it must end.</summary>
+    public bool Doomed { get; init; }
+
+    /// <summary>It may have been released at some time: a worker may run in it. A Pod that never was cannot harm anybody.</summary>
+    public bool MayRun { get; init; }
+
+    /// <summary>The save that must be through before this Pod may be created.</summary>
+    public long NeedsSaved { get; init; }
+    public DateTimeOffset? CreateSent { get; init; }
+    public DateTimeOffset? DeleteSent { get; init; }
+    public string? HaltedInstance { get; init; }
+    public int CommandedAttempt { get; init; }
+    public string? CommandedInstance { get; init; }
+    public DateTimeOffset CommandedAt { get; init; }
+    public DateTimeOffset? QuiesceSent { get; init; }
+    public bool QuiesceAnswered { get; init; }
+    public int ReleasedAttempt { get; init; }
+    public string? ReleasedInstance { get; init; }
+    public DateTimeOffset ReleasedAt { get; init; }
+
+    /// <summary>The last attempt in which its agent was seen running the worker.</summary>
+    public int RanAttempt { get; init; }
+
+    /// <summary>The attempt for which a failure of this Pod has been noted already, and of which kind.</summary>
+    public int FailedAttempt { get; init; }
+    public FailureKind FailedKind { get; init; }
+
+    public bool HasEnded => Pod?.HasEnded == true;
+
+    public bool Arrived(int attempt) =>
+        Connected && !Gone && !Doomed && Agent is { Phase: AgentPhase.Waiting } a && a.Attempt <= attempt;
+
+    public bool Runs(int attempt) => Connected && Agent is { Phase: AgentPhase.Running } a && a.Attempt == attempt;
+
+    public bool Finished(int attempt) =>
+        (Agent is { Phase: AgentPhase.Exited, Exit: { Code: 0, NotStarted: false } } a && a.Attempt == attempt)
+        || (Pod is { Phase: PodPhase.Succeeded, Deleting: false, DisruptionReason: null } && RanAttempt == attempt);
+}

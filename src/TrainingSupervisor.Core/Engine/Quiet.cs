@@ -1,0 +1,35 @@
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Whether it is certain that no worker runs in a Pod that was replaced: never two workers of one rank.</summary>
+internal static class Quiet
+{
+    /// <summary>Clocks are monotonic on both sides, but the agent needs a moment to end its worker.</summary>
+    public static readonly TimeSpan FenceMargin = TimeSpan.FromSeconds(1);
+
+    public static bool Is(GangDraft draft, PodState pod)
+    {
+        // What was never released has no worker, and only we could release it.
+        if (!pod.MayRun || pod.HasEnded) return true;
+        // An agent says these only when its worker's whole process tree is gone, and starts one again only at our release.
+        if (pod.Agent?.Phase is AgentPhase.Waiting or AgentPhase.Leaving or AgentPhase.Exited) return true;
+        if (pod.Connected) return false;
+        return FencedAt(draft, pod) is { } fenced && draft.Now >= fenced;
+    }
+
+    /// <summary>
+    /// When a Pod that we hear nothing of is certain to have ended its worker; null while its node still talks to the API server, for then
+    /// the agent may reach that too and is not cut off.
+    /// </summary>
+    public static DateTimeOffset? FencedAt(GangDraft draft, PodState pod)
+    {
+        if (pod.Connected) return null;
+        var fence = draft.Spec.Fence;
+        if (fence == TimeSpan.Zero) return pod.LastSign;
+        var node = draft.NodeOf(pod);
+        if (node is not null && !NodeHealth.IsLost(draft, node) && !pod.Gone) return null;
+        var last = node?.LeaseSeen is { } seen && seen > pod.LastSign && !pod.Gone ? seen : pod.LastSign;
+        return last + fence + FenceMargin;
+    }
+}

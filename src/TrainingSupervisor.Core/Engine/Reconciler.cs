@@ -1,0 +1,164 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>From the whole state to what happens next. Runs until nothing changes.</summary>
+internal static class Reconciler
+{
+    public static void Run(GangDraft draft)
+    {
+        if (draft.State is { Stopping: true, IsOver: false }) End(draft, GangPhase.Stopped, "stopped on request");
+        if (!draft.IsOver) FailureDetector.Run(draft);
+        Stage before;
+        do
+        {
+            before = draft.State.Stage;
+            Advance(draft);
+        }
+        while (draft.State.Stage != before);
+        PodKeeper.Run(draft);
+    }
+
+    private static void Advance(GangDraft draft)
+    {
+        var state = draft.State;
+        switch (state.Stage)
+        {
+            case Stage.Running or Stage.Releasing when !state.Failures.IsEmpty:
+                draft.Enter(Stage.Gathering);
+                break;
+            case Stage.Gathering:
+                Gather(draft);
+                break;
+            case Stage.Saving when state.SavedSequence >= state.SaveSequence && state.SaveSequence > 0:
+                draft.Set(s => s with { Timing = s.Timing! with { Commanded = s.Timing.Commanded ?? draft.Now } });
+                draft.Enter(Stage.Barrier);
+                break;
+            case Stage.Saving when state.SaveSequence == 0:
+                draft.Tell(new PhaseChanged(draft.Spec.Name, draft.Now, GangPhase.Starting, 1, "first start"));
+                draft.Save(planInProgress: true);
+                break;
+            case Stage.Barrier:
+                Barrier.Run(draft);
+                break;
+            case Stage.Releasing:
+                Barrier.Releasing(draft);
+                break;
+            case Stage.Running:
+                Running(draft);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private static void Gather(GangDraft draft)
+    {
+        var decide = draft.State.StageSince + draft.Spec.GatherWindow;
+        if (draft.Now < decide)
+        {
+            draft.WakeAt(decide);
+            return;
+        }
+
+        var failures = RecoveryPlanner.Rank(draft.State.Failures);
+        var (strategy, reason) = RecoveryPlanner.Decide(draft.State, failures[0], draft.Now);
+        draft.Set(s => s with { Failures = [] });
+        switch (strategy)
+        {
+            case RecoveryStrategy.Ignore:
+                draft.Notice($"ignored ({reason}): {failures[0]}");
+                draft.Enter(Stage.Running);
+                return;
+            case RecoveryStrategy.FailGang:
+                End(draft, GangPhase.Failed, $"{failures[0]} ({reason})");
+                return;
+            default:
+                Flush(draft);
+                draft.Start(failures[0].At, failures.Min(f => f.Noticed));
+                draft.Set(s => s with { Recoveries = Recent(s, draft.Now).Add(draft.Now) });
+                Adopt(draft, RecoveryPlanner.Plan(Now(draft), failures, strategy, reason, draft.State.Attempt + 1, draft.Now));
+                return;
+        }
+    }
+
+    /// <summary>Makes this plan the one in progress and writes it, before its first effect.</summary>
+    public static void Adopt(GangDraft draft, RecoveryPlan plan)
+    {
+        draft.Set(s => s with
+        {
+            Attempt = plan.Attempt,
+            Plan = plan,
+            LastAdvance = draft.Now,
+            Quarantined = plan.AvoidNodes.Aggregate(s.Quarantined, (q, n) => q.ContainsKey(n) ? q : q.SetItem(n, plan.Cause?.Kind.ToString() ?? "")),
+        });
+        var sequence = draft.State.SaveSequence + 1;
+        for (var rank = 0; rank < plan.Steps.Length; rank++)
+        {
+            var step = plan.Steps[rank];
+            if (step.OldPod is { } old && draft.State.Workers[rank] == old) Replace(draft, rank, step, sequence);
+        }
+
+        PodKeeper.RefillSpares(draft, sequence);
+        draft.EnterPhase(draft.State.Phase == GangPhase.Starting ? GangPhase.Starting : GangPhase.Recovering, plan.Cause?.ToString() ?? plan.Reason);
+        draft.Tell(new RecoveryPlanned(draft.Spec.Name, draft.Now, plan));
+        draft.Enter(Stage.Saving);
+        draft.Save(planInProgress: true);
+    }
+
+    private static void Replace(GangDraft draft, int rank, WorkerStep step, long sequence)
+    {
+        var worker = step.Worker;
+        if (draft.Find(step.OldPod!) is { } old) draft.Put(old with { Doomed = true });
+        var assigned = draft.State.Assigned.Remove(step.OldPod!);
+        if (step.Step == RecoveryStep.ReplaceWithSpare)
+        {
+            draft.Put(draft[step.Pod] with { Worker = worker });
+            assigned = assigned.SetItem(step.Pod, worker.ToString());
+        }
+        else
+        {
+            var incarnation = draft.State.Incarnations.GetValueOrDefault(worker.ToString(), 1) + 1;
+            draft.Set(s => s with { Incarnations = s.Incarnations.SetItem(worker.ToString(), incarnation) });
+            draft.Put(draft.NewPod(step.Pod, worker.Role, worker, incarnation) with { NeedsSaved = sequence });
+        }
+
+        draft.Set(s => s with { Workers = s.Workers.SetItem(rank, step.Pod), Assigned = assigned });
+    }
+
+    private static void Running(GangDraft draft)
+    {
+        var state = draft.State;
+        if (state.Workers.All(name => draft[name].Finished(state.Attempt)))
+        {
+            End(draft, GangPhase.Succeeded, "every worker ended with exit code 0");
+            return;
+        }
+
+        if (state.Timing is { FirstStep: not null }) Flush(draft);
+    }
+
+    /// <summary>Says how the recovery went; the first step may still be to come when the next failure interrupts.</summary>
+    private static void Flush(GangDraft draft)
+    {
+        if (draft.State is not { Timing: { BarrierComplete: not null } timing, Plan: { } plan }) return;
+        draft.Set(s => s with { Timing = null });
+        draft.Tell(new RecoveryCompleted(draft.Spec.Name, draft.Now, plan, timing));
+    }
+
+    public static void End(GangDraft draft, GangPhase phase, string outcome)
+    {
+        Flush(draft);
+        draft.Set(s => s with { Outcome = outcome, Failures = [] });
+        draft.EnterPhase(phase, outcome);
+        draft.Enter(Stage.Ending);
+        draft.Save(planInProgress: false);
+    }
+
+    /// <summary>The state with this step's Pods, as the planner reads it.</summary>
+    public static GangState Now(GangDraft draft) => draft.ToState();
+
+    private static ImmutableArray<DateTimeOffset> Recent(GangState state, DateTimeOffset now) =>
+        [.. state.Recoveries.Where(t => t > now - state.Spec.Policy.BudgetWindow)];
+}
