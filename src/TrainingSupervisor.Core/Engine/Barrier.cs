@@ -11,15 +11,22 @@ internal static class Barrier
 
     public static void Run(GangDraft draft)
     {
-        if (JoinFailures(draft)) return;
         var state = draft.State;
+        var released = state.Workers.Any(n => draft[n].Runs(state.Attempt) || draft[n].RanAttempt == state.Attempt);
+        if (released && !state.Failures.IsEmpty)
+        {
+            // A supervisor before us had begun to release: what fails now needs an attempt of its own.
+            draft.Enter(Stage.Gathering);
+            return;
+        }
+
+        if (JoinFailures(draft)) return;
+        state = draft.State;
         var ready = true;
-        var released = false;
         for (var rank = 0; rank < state.Workers.Length; rank++)
         {
             var pod = draft.AtRank(rank);
-            if (pod.Runs(state.Attempt) || pod.Finished(state.Attempt)) released = true;
-            else if (!pod.Arrived(state.Attempt))
+            if (!pod.Runs(state.Attempt) && !pod.Finished(state.Attempt) && !pod.Arrived(state.Attempt))
             {
                 ready = false;
                 Command(draft, pod, state.Plan!.Steps[rank]);
@@ -29,7 +36,7 @@ internal static class Barrier
         if (ready)
         {
             draft.Set(s => s with { Timing = s.Timing is { Restarted: null } t ? t with { Restarted = draft.Now } : s.Timing });
-            if (!released && !OldOnesAreQuiet(draft)) ready = false;
+            if (!OldOnesAreQuiet(draft)) ready = false;
             if (!released && draft.Now < state.Plan!.NotBefore)
             {
                 draft.WakeAt(state.Plan.NotBefore);

@@ -85,11 +85,7 @@ internal static class PodKeeper
     private static void Remove(GangDraft draft, PodState pod)
     {
         if (draft.State.Stage == Stage.Saving) return;
-        if (pod.Connected && pod.HaltedInstance != pod.Agent?.Instance)
-        {
-            draft.Put(pod = pod with { HaltedInstance = pod.Agent?.Instance });
-            draft.Emit(new HaltAgent(pod.Name, pod.Uid!, 1, TimeSpan.Zero, "this Pod was replaced"));
-        }
+        if (pod.Connected) pod = Halt(draft, pod, 1, TimeSpan.Zero, "this Pod was replaced");
 
         if (pod.Gone || pod.Pod is null)
         {
@@ -110,15 +106,29 @@ internal static class PodKeeper
         draft.Emit(new DeletePod(pod.Name, pod.Uid!, lost));
     }
 
+    /// <summary>Said again until the agent is gone: a command may be lost with its stream.</summary>
+    private static PodState Halt(GangDraft draft, PodState pod, int exitCode, TimeSpan grace, string reason)
+    {
+        var again = pod.HaltedAt + Retry;
+        if (pod.HaltedInstance == pod.Agent?.Instance && draft.Now < again)
+        {
+            draft.WakeAt(again);
+            return pod;
+        }
+
+        pod = pod with { HaltedInstance = pod.Agent?.Instance, HaltedAt = draft.Now };
+        draft.Put(pod);
+        draft.WakeAt(draft.Now + Retry);
+        draft.Emit(new HaltAgent(pod.Name, pod.Uid!, exitCode, grace, reason));
+        return pod;
+    }
+
     private static void Finish(GangDraft draft, PodState pod)
     {
         if (draft.State.SavedSequence < draft.State.SaveSequence || pod.Gone || pod.HasEnded) return;
         if (pod.Connected)
         {
-            if (pod.HaltedInstance == pod.Agent?.Instance) return;
-            draft.Put(pod with { HaltedInstance = pod.Agent?.Instance });
-            var code = draft.State.Phase == GangPhase.Succeeded ? 0 : 1;
-            draft.Emit(new HaltAgent(pod.Name, pod.Uid!, code, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}"));
+            Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
         }
         else if (pod.Pod is not null && pod.DeleteSent is null && pod.HaltedInstance is null && draft.State.Phase != GangPhase.Stopped)
         {

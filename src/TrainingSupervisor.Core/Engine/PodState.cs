@@ -38,6 +38,7 @@ internal sealed record PodState
     public DateTimeOffset? CreateSent { get; init; }
     public DateTimeOffset? DeleteSent { get; init; }
     public string? HaltedInstance { get; init; }
+    public DateTimeOffset HaltedAt { get; init; }
     public int CommandedAttempt { get; init; }
     public string? CommandedInstance { get; init; }
     public DateTimeOffset CommandedAt { get; init; }

@@ -1,0 +1,173 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using System.Threading.Channels;
+using TrainingSupervisor.Ports;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>
+/// Owns one gang's state for one term of leadership: inputs arrive through a channel, one step at a time turns them into effects, and what
+/// became of an effect comes back as an input.
+/// </summary>
+internal sealed class GangLoop : IAsyncDisposable
+{
+    private readonly IGangCluster _cluster;
+    private readonly TimeProvider _time;
+    private readonly Action<GangEvent> _publish;
+    private readonly Channel<GangInput> _inputs = Channel.CreateUnbounded<GangInput>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<SaveRecord> _saves = Channel.CreateUnbounded<SaveRecord>();
+    private readonly ConcurrentDictionary<Task, byte> _calls = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private IGangAgents? _agents;
+    private volatile GangState _state;
+
+    public GangLoop(GangState state, IGangCluster cluster, TimeProvider time, Action<GangEvent> publish)
+    {
+        _state = state;
+        _cluster = cluster;
+        _time = time;
+        _publish = publish;
+    }
+
+    public GangState State => _state;
+
+    /// <summary>Thread-safe; never blocks.</summary>
+    public void Post(GangInput input) => _inputs.Writer.TryWrite(input);
+
+    /// <summary>Runs until the gang is over, or the token says that this supervisor does not lead it any more.</summary>
+    /// <exception cref="RecordConflictException">Another supervisor has written the record.</exception>
+    public async Task RunAsync(IGangAgents agents, CancellationToken cancellationToken)
+    {
+        _agents = agents;
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        var token = linked.Token;
+        var watch = _cluster.WatchAsync(_state.Spec, Post, token);
+        var saving = SaveAsync(token);
+        var stepping = StepAsync(token);
+        try
+        {
+            await await Task.WhenAny(stepping, saving, watch);
+        }
+        finally
+        {
+            await linked.CancelAsync();
+            await Task.WhenAll([.. new[] { watch, saving, stepping }.Select(Settled), .. _calls.Keys.Select(Settled)]);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        _stopping.Dispose();
+    }
+
+    private static async Task Settled(Task task)
+    {
+        await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task StepAsync(CancellationToken cancellationToken)
+    {
+        var batch = new List<GangInput> { new Tick() };
+        while (true)
+        {
+            var result = GangMachine.Step(_state, batch, _time.GetUtcNow());
+            _state = result.State;
+            foreach (var effect in result.Effects) Do(effect, cancellationToken);
+            if (_state.Stage == Stage.Ended && _calls.IsEmpty) return;
+            batch.Clear();
+            await NextAsync(result.NextWake, cancellationToken);
+            while (batch.Count < 4096 && _inputs.Reader.TryRead(out var input)) batch.Add(input);
+            if (batch.Count == 0) batch.Add(new Tick());
+        }
+    }
+
+    private async Task NextAsync(DateTimeOffset? wake, CancellationToken cancellationToken)
+    {
+        var input = _inputs.Reader.WaitToReadAsync(cancellationToken).AsTask();
+        if (wake is null)
+        {
+            await input;
+            return;
+        }
+
+        var delay = wake.Value - _time.GetUtcNow();
+        if (delay <= TimeSpan.Zero) return;
+        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var due = Task.Delay(delay + TimeSpan.FromMilliseconds(1), _time, timer.Token);
+        await Task.WhenAny(input, due);
+        await timer.CancelAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    private void Do(GangEffect effect, CancellationToken cancellationToken)
+    {
+        switch (effect)
+        {
+            case Publish publish: _publish(publish.Event); break;
+            case RestartWorker restart: _agents!.Restart(restart); break;
+            case ReleaseGang release: _agents!.Release(release); break;
+            case QuiesceWorker quiesce: _agents!.Quiesce(quiesce); break;
+            case HaltAgent halt: _agents!.Halt(halt); break;
+            case SaveRecord save: _saves.Writer.TryWrite(save); break;
+            case CreatePod create: Call(create, _cluster.CreatePodAsync(_state.Spec, create.Request, cancellationToken)); break;
+            case DeletePod delete: Call(delete, _cluster.DeletePodAsync(_state.Spec, delete.Name, delete.Uid, delete.Force, cancellationToken)); break;
+            case DeleteGang delete: Call(delete, _cluster.DeleteGangAsync(_state.Spec, cancellationToken)); break;
+            default: throw new InvalidOperationException($"No one knows how to do {effect.GetType().Name}.");
+        }
+    }
+
+    private void Call(GangEffect effect, Task call)
+    {
+        var watched = WatchCallAsync(effect, call);
+        _calls.TryAdd(watched, 0);
+        _ = watched.ContinueWith(
+            t =>
+            {
+                _calls.TryRemove(t, out _);
+                Post(new Tick());
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    private async Task WatchCallAsync(GangEffect effect, Task call)
+    {
+        try
+        {
+            await call;
+        }
+        catch (OperationCanceledException)
+        {
+            // We stop; who leads next does it again.
+        }
+        catch (SupervisorException e)
+        {
+            Post(new EffectFailed(effect, e.Message, e is RejectedException));
+        }
+    }
+
+    /// <summary>One write at a time, in order; of several that wait, only the last is written.</summary>
+    private async Task SaveAsync(CancellationToken cancellationToken)
+    {
+        await foreach (var first in _saves.Reader.ReadAllAsync(cancellationToken))
+        {
+            var save = first;
+            while (_saves.Reader.TryRead(out var later)) save = later;
+            while (true)
+            {
+                try
+                {
+                    await _cluster.SaveRecordAsync(_state.Spec, save.Record, cancellationToken);
+                    break;
+                }
+                catch (SupervisorException e) when (e is not RecordConflictException)
+                {
+                    Post(new EffectFailed(save, e.Message, Fatal: false));
+                    await Task.Delay(TimeSpan.FromSeconds(1), _time, cancellationToken);
+                }
+            }
+
+            Post(new RecordSaved(save.Sequence));
+        }
+    }
+}

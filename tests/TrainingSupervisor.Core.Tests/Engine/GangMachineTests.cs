@@ -1,0 +1,128 @@
+using TrainingSupervisor.Engine;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+public sealed class GangMachineTests
+{
+    private static World Started(int workers = 4, int spares = 0, int nodes = 8, int seed = 1, Action<GangBuilder>? more = null)
+    {
+        var world = new World(seed, Specs.Gang(workers, spares, more).Build(), nodes);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal(GangPhase.Running, world.State.Phase);
+        Assert.Equal(Stage.Running, world.State.Stage);
+        return world;
+    }
+
+    private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
+
+    [Fact]
+    public void Step_ApplicationError_RestartsAllInPlaceAndDeletesNothing()
+    {
+        var world = Started();
+        var before = world.Writes;
+        world.Exit(world.PodOf(2), 3);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal((GangPhase.Running, 2), (world.State.Phase, world.State.Attempt));
+        Assert.All(LastPlan(world).Steps, s => Assert.Equal(RecoveryStep.RestartInPlace, s.Step));
+        Assert.Equal(new WorkerId("trainer", 2), LastPlan(world).Cause!.Worker);
+        Assert.Equal(2, world.Writes - before);
+    }
+
+    [Fact]
+    public void Step_NodeDiesWithSpare_SpareTakesTheRankAfterTheFence()
+    {
+        var world = Started(spares: 1);
+        var before = world.Writes;
+        var lost = world.PodOf(1).Node!;
+        world.Kill(lost);
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((GangPhase.Running, 2), (world.State.Phase, world.State.Attempt));
+        Assert.Equal(RecoveryStep.ReplaceWithSpare, LastPlan(world).Steps[1].Step);
+        Assert.Equal(FailureKind.NodeLost, LastPlan(world).Cause!.Kind);
+        Assert.NotEqual(lost, world.PodOf(1).Node);
+        Assert.True(world.State.Quarantined.ContainsKey(lost.Name));
+        Assert.InRange(world.Writes - before, 2, (2 * 1) + 4);
+    }
+
+    [Fact]
+    public void Step_NodeDiesWithoutSpare_PodIsRecreatedElsewhere()
+    {
+        var world = Started();
+        world.Kill(world.PodOf(0).Node!);
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((GangPhase.Running, 2), (world.State.Phase, world.State.Attempt));
+        Assert.Equal(RecoveryStep.Recreate, LastPlan(world).Steps[0].Step);
+        Assert.Equal("llm-trainer-0-2", world.State.Workers[0]);
+    }
+
+    [Fact]
+    public void Step_SupervisorDies_WorkersTrainOn()
+    {
+        var world = Started();
+        var restarts = world.Restarts;
+        world.CrashSupervisor(2000);
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((GangPhase.Running, 1), (world.State.Phase, world.State.Attempt));
+        Assert.Equal(restarts, world.Restarts);
+    }
+
+    [Fact]
+    public void Step_SupervisorDiesWithinARecovery_TheNextOneFinishesIt()
+    {
+        var world = Started(seed: 3);
+        world.Exit(world.PodOf(1), 1);
+        world.Run(TimeSpan.FromMilliseconds(120));
+        world.CrashSupervisor(1000);
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((GangPhase.Running, 2), (world.State.Phase, world.State.Attempt));
+    }
+
+    [Fact]
+    public void Step_BudgetSpent_FailsWithTheFirstCause()
+    {
+        var world = Started(more: g => g.WithPolicy(p => p.WithBudget(1, TimeSpan.FromHours(1))));
+        world.Exit(world.PodOf(0), 3);
+        world.Run(TimeSpan.FromSeconds(5));
+        world.Exit(world.PodOf(3), 4);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal(GangPhase.Failed, world.State.Phase);
+        Assert.Contains("trainer-3", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Contains("budget of 1", world.State.Outcome, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Step_AllExitZero_Succeeds()
+    {
+        var world = Started();
+        for (var rank = 0; rank < 4; rank++) world.Exit(world.PodOf(rank), 0);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal((GangPhase.Succeeded, Stage.Ended), (world.State.Phase, world.State.Stage));
+        Assert.All(world.Pods.Values, p => Assert.True(p.Ended));
+    }
+
+    [Fact]
+    public void Step_NoNodeFits_EndsAfterTheFallbacks()
+    {
+        var world = new World(1, Specs.Gang(4, 0, g => g.WithStartDeadline(TimeSpan.FromSeconds(30))).Build(), nodes: 3);
+        world.Run(TimeSpan.FromMinutes(5));
+
+        Assert.Equal(GangPhase.Failed, world.State.Phase);
+        Assert.Contains("StartTimeout", world.State.Outcome, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Step_StopRequested_StopsAndDeletesTheGang()
+    {
+        var world = Started();
+        var result = GangMachine.Step(world.State, [new StopRequested("test")], world.Now);
+        Assert.Equal(GangPhase.Stopped, result.State.Phase);
+        Assert.Contains(result.Effects, e => e is SaveRecord { Record.Phase: GangPhase.Stopped });
+    }
+}

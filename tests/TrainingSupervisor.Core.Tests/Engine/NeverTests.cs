@@ -1,0 +1,80 @@
+using CsCheck;
+using TrainingSupervisor.Engine;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+/// <summary>Section 8 of the design: random faults in, the "never"s out. <see cref="World"/> throws when one is broken.</summary>
+public sealed class NeverTests
+{
+    [Fact]
+    public void Machine_RandomFaults_KeepsEveryNeverAndEnds() =>
+        Gen.Int[0, int.MaxValue - 1].Sample(
+            seed =>
+            {
+                var random = new Random(seed);
+                var spares = random.Next(0, 3);
+                var world = new World(seed, Specs.Gang(random.Next(1, 7), spares, g => g
+                    .WithBarrierDeadline(TimeSpan.FromSeconds(60)).WithPolicy(p => p.WithBudget(100, TimeSpan.FromHours(1)))).Build(), nodes: 24)
+                {
+                    LossRate = random.NextDouble() * 0.2,
+                };
+                world.Run(TimeSpan.FromSeconds(random.Next(1, 30)));
+                var faults = random.Next(1, 12);
+                for (var i = 0; i < faults && !world.State.IsOver; i++)
+                {
+                    Fault(world, random);
+                    world.Run(TimeSpan.FromMilliseconds(random.Next(0, random.Next(2) == 0 ? 300 : 12000)));
+                }
+
+                foreach (var node in world.Nodes) world.Heal(node);
+                world.LossRate = 0;
+                world.Run(TimeSpan.FromMinutes(12));
+                Assert.True(
+                    world.State.Phase == GangPhase.Running && world.Settled && world.State.Workers.All(n => world.State.Pods[n].Runs(world.State.Attempt)),
+                    $"seed {seed}: {world.State.Phase}/{world.State.Stage} attempt {world.State.Attempt} {world.State.Outcome}\n"
+                    + string.Join('\n', world.Log) + "\n" + string.Join('\n', world.State.Pods.Values.Select(p =>
+                        $"{p.Name} {p.Agent?.Phase} {p.Agent?.Attempt} connected={p.Connected} gone={p.Gone} doomed={p.Doomed} pod={p.Pod?.Phase} deleting={p.Pod?.Deleting} node={p.Node} mayRun={p.MayRun} ran={p.RanAttempt}")));
+            },
+            iter: 500, threads: 2);
+
+    [Theory]
+    [InlineData(8, 1)]
+    [InlineData(8, 3)]
+    [InlineData(64, 1)]
+    [InlineData(64, 5)]
+    public void Recovery_FailedWorkers_CostsAtMostTwoWritesEachAndFour(int workers, int failed)
+    {
+        var world = new World(7, Specs.Gang(workers).Build(), nodes: workers + failed);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal(Stage.Running, world.State.Stage);
+        var before = world.Writes;
+        for (var rank = 0; rank < failed; rank++) world.KillContainer(world.PodOf(rank * 2));
+        world.Run(TimeSpan.FromSeconds(60));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.InRange(world.Writes - before, 2 + failed, (2 * failed) + 4);
+    }
+
+    private static void Fault(World world, Random random)
+    {
+        var pods = world.Pods.Values.ToList();
+        var pod = pods.Count == 0 ? null : pods[random.Next(pods.Count)];
+        var nodes = world.Nodes.Where(n => n.Healthy).ToList();
+        switch (random.Next(8))
+        {
+            case 0 when pod is not null: world.Exit(pod, random.Next(1, 100)); break;
+            case 1 when pod is not null: world.Exit(pod, 137, 9); break;
+            case 2 when pod is not null: world.KillContainer(pod); break;
+            case 3 when nodes.Count > 16: world.Kill(nodes[random.Next(nodes.Count)]); break;
+            case 4 when nodes.Count > 16:
+                var node = pod?.Node is { Healthy: true } n ? n : nodes[random.Next(nodes.Count)];
+                world.Partition(node);
+                world.After(random.Next(0, 20000), () => world.Heal(node));
+                break;
+            case 5 when pod is not null: world.Blip(pod); break;
+            case 6 when pod is not null: world.DeleteByOthers(pod); break;
+            case 7: world.CrashSupervisor(random.Next(1, 4000)); break;
+            default: break;
+        }
+    }
+}

@@ -1,0 +1,465 @@
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+/// <summary>
+/// A cluster, its agents and a supervisor in virtual time, driven by one seed. It checks the design's "never"s at every change, so a
+/// property test only has to throw faults at it.
+/// </summary>
+internal sealed class World
+{
+    private readonly PriorityQueue<Action, (DateTimeOffset, long)> _queue = new();
+    private readonly List<GangInput> _inbox = [];
+    private long _order;
+    private DateTimeOffset? _wake;
+    private bool _supervisorUp = true;
+
+    public World(int seed, GangSpec spec, int nodes)
+    {
+        Random = new Random(seed);
+        Spec = spec;
+        Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode($"node-{i}"))];
+        State = GangMachine.Start(spec, ++Term, restartsInPlace: true, Now);
+        foreach (var node in Nodes) Renew(node);
+        Post(new CacheSynced());
+    }
+
+    public Random Random { get; }
+    public GangSpec Spec { get; }
+    public GangState State { get; private set; }
+    public GangRecord? Record { get; private set; }
+    public long Term { get; private set; }
+    public DateTimeOffset Now { get; private set; } = DateTimeOffset.UnixEpoch;
+    public List<SimNode> Nodes { get; }
+    public Dictionary<string, SimPod> Pods { get; } = [];
+    public List<SimPod> Ghosts { get; } = [];
+    public List<string> Log { get; } = [];
+    public List<GangEvent> Events { get; } = [];
+    public int Writes { get; private set; }
+    public int Restarts { get; private set; }
+    public double LossRate { get; set; }
+
+    public IEnumerable<SimPod> Everything => Pods.Values.Concat(Ghosts);
+
+    public SimPod PodOf(int rank) => Pods[State.Workers[rank]];
+
+    public bool Settled => State.Stage is Stage.Running or Stage.Ended;
+
+    public void Run(TimeSpan time)
+    {
+        var end = Now + time;
+        while (true)
+        {
+            Pump();
+            var next = _queue.TryPeek(out _, out var at) ? at.Item1 : DateTimeOffset.MaxValue;
+            if (_supervisorUp && _wake is { } wake && wake < next) next = wake;
+            if (next > end) break;
+            Now = next > Now ? next : Now;
+            if (_queue.TryPeek(out _, out at) && at.Item1 <= Now) _queue.Dequeue()();
+            else _inbox.Add(new Tick());
+        }
+
+        Now = end;
+    }
+
+    public void After(double ms, Action what) => _queue.Enqueue(what, (Now + TimeSpan.FromMilliseconds(ms), ++_order));
+
+    public void Exit(SimPod pod, int code, int signal = 0)
+    {
+        if (!pod.Alive || pod.Phase != AgentPhase.Running) return;
+        Note($"{pod.Name} exits {code}");
+        pod.Faulty = true;
+        pod.Phase = AgentPhase.Exited;
+        pod.Exit = new WorkerExit { Code = code, Signal = signal, Ended = Now };
+        Say(pod);
+    }
+
+    public void KillContainer(SimPod pod)
+    {
+        if (!pod.Alive) return;
+        Note($"{pod.Name} killed");
+        pod.Faulty = true;
+        End(pod, PodPhase.Failed, 137);
+    }
+
+    public void Kill(SimNode node)
+    {
+        Note($"{node.Name} dies");
+        node.Dead = true;
+        foreach (var pod in Everything.Where(p => p.Node == node).ToList())
+        {
+            pod.Faulty = true;
+            pod.Alive = false;
+            Disconnect(pod);
+        }
+    }
+
+    /// <summary>The node's kubelet and agents reach nothing; the workers run on until their agents fence them.</summary>
+    public void Partition(SimNode node)
+    {
+        Note($"{node.Name} is cut off");
+        node.Partitioned = true;
+        foreach (var pod in Everything.Where(p => p.Node == node).ToList())
+        {
+            pod.Faulty = true;
+            Disconnect(pod);
+            var since = Now;
+            After(Spec.Fence.TotalMilliseconds, () =>
+            {
+                if (!node.Partitioned || !pod.Alive || pod.Phase != AgentPhase.Running || pod.CutSince > since) return;
+                pod.Phase = AgentPhase.Exited;
+                pod.Exit = new WorkerExit { Code = 137, Signal = 9, Ended = Now, StderrTail = "fenced" };
+            });
+        }
+    }
+
+    public void Heal(SimNode node)
+    {
+        if (!node.Partitioned) return;
+        Note($"{node.Name} is back");
+        node.Partitioned = false;
+        Renew(node);
+        foreach (var pod in Everything.Where(p => p.Node == node).ToList())
+        {
+            Connect(pod);
+            if (pod.Removed || pod.Deleting) End(pod, PodPhase.Failed, 137);
+            if (pod.Deleting) Remove(pod);
+            else if (!pod.Removed) Post(new PodSeen(pod.Observe()));
+        }
+    }
+
+    public void Blip(SimPod pod)
+    {
+        if (!pod.Alive || !pod.Connected) return;
+        Disconnect(pod);
+        After(Random.Next(10, 1500), () => Connect(pod));
+    }
+
+    public void DeleteByOthers(SimPod pod)
+    {
+        Note($"someone deletes {pod.Name}");
+        pod.Faulty = true;
+        Delete(pod.Name, pod.Uid, force: false);
+    }
+
+    public void CrashSupervisor(double downMs)
+    {
+        if (!_supervisorUp) return;
+        Note("supervisor dies");
+        _supervisorUp = false;
+        _inbox.Clear();
+        foreach (var pod in Everything) pod.Connected = false;
+        After(downMs, () =>
+        {
+            Note("supervisor is back");
+            _supervisorUp = true;
+            _inbox.Clear();
+            var term = ++Term;
+            State = Record is { } record
+                ? GangMachine.Resume(Spec, term, restartsInPlace: true, record, Now)
+                : GangMachine.Start(Spec, term, restartsInPlace: true, Now);
+            foreach (var node in Nodes) Post(new NodeSeen(node.Seen(Now)));
+            foreach (var pod in Pods.Values) Post(new PodSeen(pod.Observe()));
+            Post(new CacheSynced());
+            foreach (var pod in Everything.Where(p => p.Alive).ToList()) After(Random.Next(5, 300), () => Connect(pod));
+        });
+    }
+
+    private void Pump()
+    {
+        while (_supervisorUp && _inbox.Count > 0)
+        {
+            var batch = _inbox.ToList();
+            _inbox.Clear();
+            var result = GangMachine.Step(State, batch, Now);
+            State = result.State;
+            _wake = result.NextWake;
+            foreach (var effect in result.Effects) Do(effect);
+        }
+    }
+
+    private void Do(GangEffect effect)
+    {
+        var term = Term;
+        switch (effect)
+        {
+            case Publish p:
+                Events.Add(p.Event);
+                break;
+            case SaveRecord save:
+                After(Random.Next(1, 20), () =>
+                {
+                    if (!_supervisorUp || term != Term) return;
+                    Writes++;
+                    Record = save.Record;
+                    Post(new RecordSaved(save.Sequence));
+                });
+                break;
+            case CreatePod create:
+                Must(Record is not null && Record.Attempt >= State.Attempt, $"{create.Request.Name} created before its record");
+                After(Random.Next(1, 50), () => Create(create.Request));
+                break;
+            case DeletePod delete:
+                Must(!State.IsOver ? Record!.Attempt >= State.Attempt : true, $"{delete.Name} deleted before its record");
+                if (!State.IsOver && Pods.TryGetValue(delete.Name, out var victim))
+                {
+                    Must(victim.Faulty || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
+                }
+
+                After(Random.Next(1, 50), () => Delete(delete.Name, delete.Uid, delete.Force));
+                break;
+            case RestartWorker r:
+                Must(Record!.Attempt >= r.Attempt, "restart before its record");
+                ToAgent(r.Pod, r.PodUid, term, pod => Restart(pod, r));
+                break;
+            case ReleaseGang release:
+                foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
+                break;
+            case HaltAgent halt:
+                ToAgent(halt.Pod, halt.PodUid, term, pod => End(pod, halt.ExitCode == 0 ? PodPhase.Succeeded : PodPhase.Failed, halt.ExitCode));
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void ToAgent(string name, string uid, long term, Action<SimPod> action)
+    {
+        if (Random.NextDouble() < LossRate) return;
+        After(Random.Next(1, 15), () =>
+        {
+            var pod = Everything.FirstOrDefault(p => p.Name == name && p.Uid == uid);
+            if (pod is null || !pod.Connected || !pod.Alive || term < pod.Term) return;
+            pod.Term = term;
+            action(pod);
+        });
+    }
+
+    private void Restart(SimPod pod, RestartWorker command)
+    {
+        if (command.Attempt < pod.Attempt || (pod.Phase == AgentPhase.Waiting && pod.Attempt == command.Attempt)) return;
+        if (pod.Phase == AgentPhase.Running && pod.Attempt == command.Attempt) return;
+        Restarts++;
+        if (!command.InPlace || pod.Phase == AgentPhase.Waiting)
+        {
+            pod.Phase = AgentPhase.Waiting;
+            pod.Attempt = command.Attempt;
+            Say(pod);
+            return;
+        }
+
+        pod.Phase = AgentPhase.Leaving;
+        Say(pod);
+        After(Random.Next(1, 20), () => Disconnect(pod));
+        After(Random.Next(20, 400), () => Boot(pod));
+    }
+
+    private void Release(SimPod pod, int attempt, int rank)
+    {
+        if (pod.Phase != AgentPhase.Waiting || attempt < pod.Attempt) return;
+        foreach (var other in Everything.Where(p => p.Alive && p.Phase == AgentPhase.Running))
+        {
+            Must(other.Attempt == attempt, $"{other.Name} runs attempt {other.Attempt} beside {pod.Name} in {attempt}");
+            Must(other.Rank != rank, $"rank {rank} twice: {other.Name} and {pod.Name}");
+        }
+
+        pod.Phase = AgentPhase.Running;
+        pod.Attempt = attempt;
+        pod.Rank = rank;
+        Say(pod);
+    }
+
+    private void Create(PodRequest request)
+    {
+        if (Pods.ContainsKey(request.Name)) return;
+        Writes++;
+        var used = Pods.Values.Where(p => p.Node is not null && !p.Ended).Select(p => p.Node).ToHashSet();
+        var pod = new SimPod(request, $"uid-{++_order}");
+        Pods[pod.Name] = pod;
+        Post(new PodSeen(pod.Observe()));
+        Place(pod);
+    }
+
+    private void Place(SimPod pod)
+    {
+        if (pod.Removed || pod.Node is not null) return;
+        var used = Everything.Where(p => p.Node is not null && !p.Ended && p != pod && !p.Removed).Select(p => p.Node).ToHashSet();
+        var free = Nodes.Where(n => n.Healthy && !pod.Request.AvoidNodes.Contains(n.Name) && !used.Contains(n)).ToList();
+        if (free.Count == 0)
+        {
+            After(500, () => Place(pod));
+            return;
+        }
+
+        pod.Node = free[Random.Next(free.Count)];
+        Post(new PodSeen(pod.Observe()));
+        After(Random.Next(50, 500), () => Boot(pod));
+    }
+
+    private void Boot(SimPod pod)
+    {
+        if (pod.Removed || pod.Ended || pod.Node is not { Dead: false }) return;
+        pod.Alive = true;
+        pod.Connected = false;
+        pod.Instance++;
+        pod.Phase = AgentPhase.Waiting;
+        pod.Attempt = 0;
+        pod.Exit = null;
+        pod.PodPhase = PodPhase.Running;
+        Post(new PodSeen(pod.Observe()));
+        Connect(pod);
+    }
+
+    private void Delete(string name, string uid, bool force)
+    {
+        if (!Pods.TryGetValue(name, out var pod) || pod.Uid != uid) return;
+        Writes++;
+        if (force || pod.Node is null || pod.Ended)
+        {
+            Remove(pod);
+            return;
+        }
+
+        pod.Deleting = true;
+        Post(new PodSeen(pod.Observe()));
+        if (pod.Node.Healthy)
+        {
+            After(Random.Next(1, 2000), () =>
+            {
+                if (pod.Removed || pod.Node is { Healthy: false }) return;
+                End(pod, PodPhase.Failed, 137);
+                Remove(pod);
+            });
+        }
+    }
+
+    private void Remove(SimPod pod)
+    {
+        if (!Pods.Remove(pod.Name)) return;
+        pod.Removed = true;
+        if (pod.Alive) Ghosts.Add(pod);
+        Post(new PodGone(pod.Name, pod.Uid));
+        // A kubelet that is there ends what was force-deleted.
+        if (pod.Node is { Healthy: true }) After(Random.Next(1, 500), () => End(pod, PodPhase.Failed, 137));
+    }
+
+    private void End(SimPod pod, PodPhase phase, int code)
+    {
+        if (pod.Ended) return;
+        pod.Alive = false;
+        pod.PodPhase = phase;
+        pod.ContainerExit = code;
+        Disconnect(pod);
+        if (!pod.Removed && pod.Node is { Healthy: true }) Post(new PodSeen(pod.Observe()));
+    }
+
+    private void Connect(SimPod pod)
+    {
+        if (!pod.Alive || pod.Node is not { Healthy: true } || !_supervisorUp || pod.Connected) return;
+        pod.Connected = true;
+        pod.CutSince = Now;
+        Say(pod);
+    }
+
+    private void Disconnect(SimPod pod)
+    {
+        if (!pod.Connected) return;
+        pod.Connected = false;
+        var instance = $"{pod.Uid}/{pod.Instance}";
+        var sign = Now;
+        // Silence is noticed late, a closed stream at once.
+        After(Random.Next(0, 2) == 0 ? 1 : 3000, () =>
+        {
+            if (!pod.Connected) Post(new AgentGone(pod.Name, pod.Uid, instance, sign));
+        });
+    }
+
+    private void Say(SimPod pod)
+    {
+        if (!pod.Connected) return;
+        Post(new AgentSeen(pod.Name, pod.Uid, pod.Request.Role, "10.0.0.1", pod.Node!.Name, new AgentObservation
+        {
+            Instance = $"{pod.Uid}/{pod.Instance}",
+            Phase = pod.Phase,
+            Attempt = pod.Attempt,
+            Exit = pod.Exit,
+        }));
+    }
+
+    private void Renew(SimNode node)
+    {
+        if (!node.Healthy || node.RenewedAt == Now) return;
+        node.RenewedAt = Now;
+        Post(new NodeSeen(node.Seen(Now)));
+        After(1000, () => Renew(node));
+    }
+
+    private void Post(GangInput input)
+    {
+        if (_supervisorUp) _inbox.Add(input);
+    }
+
+    private void Note(string text) => Log.Add($"{Now:ss.fff} {text}");
+
+    private void Must(bool holds, string never)
+    {
+        if (!holds) throw new InvalidOperationException($"never: {never}\n{string.Join('\n', Log)}");
+    }
+}
+
+internal sealed class SimNode(string name)
+{
+    public string Name { get; } = name;
+    public bool Dead { get; set; }
+    public bool Partitioned { get; set; }
+    public DateTimeOffset RenewedAt { get; set; } = DateTimeOffset.MinValue;
+    public bool Healthy => !Dead && !Partitioned;
+
+    public NodeObservation Seen(DateTimeOffset now) =>
+        new() { Name = Name, Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = TimeSpan.FromSeconds(4) };
+}
+
+internal sealed class SimPod(PodRequest request, string uid)
+{
+    public PodRequest Request { get; } = request;
+    public string Name => Request.Name;
+    public string Uid { get; } = uid;
+    public SimNode? Node { get; set; }
+    public bool Alive { get; set; }
+    public bool Connected { get; set; }
+    public DateTimeOffset CutSince { get; set; }
+    public bool Faulty { get; set; }
+    public bool Removed { get; set; }
+    public bool Deleting { get; set; }
+    public bool Ended => PodPhase is PodPhase.Failed or PodPhase.Succeeded;
+    public PodPhase PodPhase { get; set; } = PodPhase.Pending;
+    public int ContainerExit { get; set; }
+    public int Instance { get; set; }
+    public AgentPhase Phase { get; set; } = AgentPhase.Waiting;
+    public int Attempt { get; set; }
+    public int Rank { get; set; } = -1;
+    public long Term { get; set; }
+    public WorkerExit? Exit { get; set; }
+
+    public PodObservation Observe() => new()
+    {
+        Name = Name,
+        Uid = Uid,
+        Role = Request.Role,
+        Worker = Request.Worker,
+        Incarnation = Request.Incarnation,
+        Node = Node?.Name,
+        Phase = PodPhase,
+        Deleting = Deleting,
+        Containers = Node is null ? [] :
+        [
+            new ContainerObservation
+            {
+                Name = "worker",
+                State = Ended ? ContainerState.Terminated : PodPhase == PodPhase.Running ? ContainerState.Running : ContainerState.Waiting,
+                ExitCode = ContainerExit,
+            },
+        ],
+    };
+}

@@ -1,0 +1,13 @@
+namespace TrainingSupervisor.Core.Tests;
+
+internal static class Specs
+{
+    public static GangBuilder Gang(int workers = 4, int spares = 0, Action<GangBuilder>? more = null)
+    {
+        var builder = TrainingSupervisor.Gang.Create("llm")
+            .AddRole("trainer", r => r.WithCount(workers).WithSpares(spares).WithImage("train:1").WithCommand("train").WithAgentInImage("/agent"))
+            .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1));
+        more?.Invoke(builder);
+        return builder;
+    }
+}
