@@ -1,0 +1,58 @@
+using System.Reactive.Linq;
+
+namespace TrainingSupervisor;
+
+/// <summary>A gang that this process supervises.</summary>
+public sealed class GangHandle
+{
+    private readonly GangRunner _runner;
+
+    internal GangHandle(GangRunner runner) => _runner = runner;
+
+    /// <summary>The gang's name.</summary>
+    public string Name => _runner.Spec.Name;
+
+    /// <summary>The gang at this moment.</summary>
+    public GangStatus Status => _runner.Status;
+
+    /// <summary>Whether this process leads the gang; false while another holds its Lease.</summary>
+    public bool IsLeading => _runner.IsLeading;
+
+    /// <summary>Everything that happens, from the launch on; a late subscriber is given the last 1,024 events first. Ends with the gang.</summary>
+    public IObservable<GangEvent> Events => _runner.Events;
+
+    /// <summary>The failures among <see cref="Events"/>.</summary>
+    public IObservable<Failure> Failures => Events.OfType<FailureDetected>().Select(e => e.Failure);
+
+    /// <summary>Completes when the gang has ended, or with an error when supervision itself cannot go on.</summary>
+    public Task<GangResult> Completion => _runner.Completion;
+
+    /// <summary>Waits until the gang has ended.</summary>
+    /// <param name="cancellationToken">Ends the wait, not the gang.</param>
+    public Task<GangResult> WaitAsync(CancellationToken cancellationToken = default) => Completion.WaitAsync(cancellationToken);
+
+    /// <summary>Ends the workers and deletes the gang with all that belongs to it. Returns when that is done.</summary>
+    /// <param name="reason">Why, for the record.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public Task<GangResult> StopAsync(string reason = "stopped by the launcher", CancellationToken cancellationToken = default)
+    {
+        _runner.Post(new Engine.StopRequested(reason));
+        return WaitAsync(cancellationToken);
+    }
+
+    /// <summary>What the supervisor would do about this failure now, and why, without doing anything. The same code decides in earnest.</summary>
+    /// <param name="failure">A failure that has happened or might.</param>
+    public RecoveryPlan Explain(Failure failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        return _runner.Explain(failure);
+    }
+
+    /// <summary>Reports a failure that something else has noticed, a health system for example.</summary>
+    /// <param name="failure">The failure; name the worker or its Pod if it concerns one.</param>
+    public void ReportFailure(Failure failure)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        _runner.Post(new Engine.FailureReported(failure));
+    }
+}

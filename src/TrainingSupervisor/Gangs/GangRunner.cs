@@ -1,0 +1,169 @@
+using System.Reactive.Subjects;
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Kubernetes;
+using TrainingSupervisor.Ports;
+
+namespace TrainingSupervisor;
+
+/// <summary>Leads one gang, term after term, until it is over.</summary>
+internal sealed class GangRunner : IAsyncDisposable
+{
+    private readonly KubernetesGangClusterFactory _clusters;
+    private readonly IAgentGateway _gateway;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly GangTelemetry _telemetry;
+    private readonly ReplaySubject<GangEvent> _subject = new(1024);
+    private readonly Channel<GangEvent> _events = Channel.CreateUnbounded<GangEvent>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly TaskCompletionSource _bound = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<GangResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _disposing = new();
+    private volatile GangLoop? _loop;
+    private Task _running = Task.CompletedTask;
+
+    public GangRunner(GangSpec spec, KubernetesGangClusterFactory clusters, IAgentGateway gateway, TimeProvider time, ILogger log)
+    {
+        Spec = spec;
+        _clusters = clusters;
+        _gateway = gateway;
+        _time = time;
+        _log = log;
+        _telemetry = new GangTelemetry(spec.Name, log);
+        Handle = new GangHandle(this);
+    }
+
+    public GangSpec Spec { get; }
+    public GangHandle Handle { get; }
+    public bool IsLeading { get; private set; }
+    public IObservable<GangEvent> Events => _subject;
+    public Task<GangResult> Completion => _completion.Task;
+
+    public GangStatus Status
+    {
+        get
+        {
+            if (_loop?.State is not { } state) return new GangStatus(GangPhase.Pending, 0, [], null);
+            var workers = state.Workers.Select((name, rank) => GangDraft.Status(state.Pods[name], rank));
+            var spares = state.Pods.Values.Where(p => p.Worker is null && !p.Doomed).OrderBy(p => p.Name, StringComparer.Ordinal)
+                .Select(p => GangDraft.Status(p, -1));
+            return new GangStatus(state.Phase, state.Attempt, [.. workers, .. spares], state.Outcome);
+        }
+    }
+
+    /// <summary>Returns when this process leads the gang; throws what kept it from that.</summary>
+    public async Task StartAsync(CancellationToken lifetime, CancellationToken cancellationToken)
+    {
+        _running = RunAsync(lifetime);
+        await _bound.Task.WaitAsync(cancellationToken);
+    }
+
+    public void Post(GangInput input) => _loop?.Post(input);
+
+    public RecoveryPlan Explain(Failure failure)
+    {
+        var state = _loop?.State ?? throw new SupervisorException($"Gang '{Spec.Name}' is not led by this process yet.");
+        var now = _time.GetUtcNow();
+        var (strategy, reason) = RecoveryPlanner.Decide(state, failure, now);
+        return RecoveryPlanner.Plan(state, [failure], strategy, reason, state.Attempt + 1, now);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_disposing.IsCancellationRequested) await _disposing.CancelAsync();
+        await _running;
+    }
+
+    private async Task RunAsync(CancellationToken lifetime)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(lifetime, _disposing.Token);
+        var pump = PumpAsync();
+        try
+        {
+            while (!await LeadAsync(linked.Token))
+            {
+                // Leadership was lost; wait for it again.
+            }
+        }
+        catch (OperationCanceledException) when (linked.IsCancellationRequested)
+        {
+            _bound.TrySetCanceled(CancellationToken.None);
+            _completion.TrySetCanceled(CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            // The edge of the gang's loop: whatever it is, the launcher is told through the handle.
+            if (!_bound.TrySetException(e)) Log.SupervisionEnded(_log, e, Spec.Name);
+            _completion.TrySetException(e);
+            _ = _completion.Task.Exception;
+        }
+        finally
+        {
+            _events.Writer.TryComplete();
+            await pump;
+        }
+    }
+
+    private async Task<bool> LeadAsync(CancellationToken cancellationToken)
+    {
+        var endpoint = await _gateway.GetEndpointAsync(cancellationToken);
+        await using var term = await _clusters.Leadership.AcquireAsync(Spec, cancellationToken);
+        await using var cluster = _clusters.Create();
+        var binding = await cluster.BindAsync(Spec, endpoint, cancellationToken);
+        var now = _time.GetUtcNow();
+        var state = binding.Record is { Phase: not GangPhase.Pending } record
+            ? GangMachine.Resume(Spec, term.Term, binding.RestartsInPlace, record, now)
+            : GangMachine.Start(Spec, term.Term, binding.RestartsInPlace, now);
+        if (!binding.RestartsInPlace) Log.NoRestartInPlace(_log, Spec.Name);
+        Log.Leading(_log, Spec.Name, term.Term, state.Attempt, state.Phase);
+
+        await using var loop = new GangLoop(state, cluster, _time, e => _events.Writer.TryWrite(e));
+        await using var agents = _gateway.Serve(Spec, term.Term, binding.Credentials, loop.Post);
+        _loop = loop;
+        IsLeading = true;
+        _bound.TrySetResult();
+        using var lead = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, term.Lost);
+        try
+        {
+            await loop.RunAsync(agents, lead.Token);
+        }
+        catch (OperationCanceledException) when (term.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            Log.LeadershipLost(_log, Spec.Name, "its Lease could not be renewed in time");
+            return false;
+        }
+        catch (RecordConflictException e)
+        {
+            Log.LeadershipLost(_log, Spec.Name, e.Message);
+            return false;
+        }
+        finally
+        {
+            IsLeading = false;
+        }
+
+        var end = loop.State;
+        _completion.TrySetResult(new GangResult(end.Phase, end.Outcome ?? "", end.Attempt));
+        return true;
+    }
+
+    /// <summary>Users' observers run here and not in the gang's loop: a slow or faulty one delays no recovery.</summary>
+    private async Task PumpAsync()
+    {
+        await foreach (var happened in _events.Reader.ReadAllAsync())
+        {
+            try
+            {
+                _telemetry.Observe(happened);
+                _subject.OnNext(happened);
+            }
+            catch (Exception e)
+            {
+                Log.ObserverFailed(_log, e, Spec.Name);
+            }
+        }
+
+        _subject.OnCompleted();
+    }
+}

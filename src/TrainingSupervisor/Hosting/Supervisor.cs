@@ -1,0 +1,109 @@
+using System.Collections.Concurrent;
+using k8s;
+using k8s.Exceptions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using TrainingSupervisor.Gateway;
+using TrainingSupervisor.Kubernetes;
+
+namespace TrainingSupervisor;
+
+/// <summary>The hosted service behind <see cref="ITrainingSupervisor"/>.</summary>
+internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDisposable
+{
+    private readonly TrainingSupervisorOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILoggerFactory _loggers;
+    private readonly AgentGateway _gateway;
+    private readonly Lazy<KubernetesGangClusterFactory> _cluster;
+    private readonly ConcurrentDictionary<string, GangRunner> _runners = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _starting = new(1);
+    private bool _listening;
+
+    public Supervisor(IOptions<TrainingSupervisorOptions> options, TimeProvider time, ILoggerFactory loggers)
+    {
+        _options = options.Value;
+        _time = time;
+        _loggers = loggers;
+        _gateway = new AgentGateway(_options.Gateway, time, loggers);
+        _cluster = new Lazy<KubernetesGangClusterFactory>(Connect);
+    }
+
+    public IReadOnlyCollection<GangHandle> Gangs => [.. _runners.Values.Select(r => r.Handle)];
+
+    public async Task<GangHandle> LaunchAsync(GangSpec gang, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(gang);
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+        await ListenAsync(cancellationToken);
+        var runner = new GangRunner(gang, _cluster.Value, _gateway, _time, _loggers.CreateLogger<GangRunner>());
+        if (!_runners.TryAdd($"{gang.Namespace}/{gang.Name}", runner))
+        {
+            throw new SupervisorException($"Gang '{gang.Name}' in namespace '{gang.Namespace}' runs in this process already; use its handle, or another name.");
+        }
+
+        try
+        {
+            await runner.StartAsync(_stopping.Token, cancellationToken);
+        }
+        catch
+        {
+            _runners.TryRemove($"{gang.Namespace}/{gang.Name}", out _);
+            await runner.DisposeAsync();
+            throw;
+        }
+
+        return runner.Handle;
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => ListenAsync(cancellationToken);
+
+    /// <summary>Leaves the gangs as they are: workers train on, and the next supervisor takes over.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stopping.CancelAsync();
+        foreach (var runner in _runners.Values) await runner.DisposeAsync();
+        await _gateway.StopAsync(cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(CancellationToken.None);
+        await _gateway.DisposeAsync();
+        _stopping.Dispose();
+        _starting.Dispose();
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        await _starting.WaitAsync(cancellationToken);
+        try
+        {
+            if (_listening) return;
+            await _gateway.StartAsync(cancellationToken);
+            _listening = true;
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    private KubernetesGangClusterFactory Connect()
+    {
+        try
+        {
+            var configuration = _options.ClientConfiguration
+                ?? (_options.KubeConfigPath is { } path ? KubernetesClientConfiguration.BuildConfigFromConfigFile(path, _options.KubeConfigContext)
+                    : KubernetesClientConfiguration.IsInCluster() ? KubernetesClientConfiguration.InClusterConfig()
+                    : KubernetesClientConfiguration.BuildConfigFromConfigFile(currentContext: _options.KubeConfigContext));
+            return new KubernetesGangClusterFactory(new k8s.Kubernetes(configuration), _options.Kubernetes, _time, _loggers);
+        }
+        catch (Exception e) when (e is KubeConfigException or IOException or YamlDotNet.Core.YamlException or UriFormatException or FormatException or ArgumentException)
+        {
+            throw new SupervisorException($"The kubeconfig cannot be used: {e.Message} Check {_options.KubeConfigPath ?? "KUBECONFIG or ~/.kube/config"}.", e);
+        }
+    }
+}

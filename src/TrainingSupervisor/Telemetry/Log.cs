@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+
+namespace TrainingSupervisor;
+
+internal static partial class Log
+{
+    [LoggerMessage(1001, LogLevel.Information, "Gang {Gang}: leading with term {Term}, attempt {Attempt}, {Phase}")]
+    public static partial void Leading(ILogger logger, string gang, long term, int attempt, GangPhase phase);
+
+    [LoggerMessage(1002, LogLevel.Warning, "Gang {Gang}: not leading any more: {Reason}")]
+    public static partial void LeadershipLost(ILogger logger, string gang, string reason);
+
+    [LoggerMessage(1003, LogLevel.Error, "Gang {Gang}: supervision has ended")]
+    public static partial void SupervisionEnded(ILogger logger, Exception exception, string gang);
+
+    [LoggerMessage(1004, LogLevel.Warning, "Gang {Gang}: the API server does not accept RestartAllContainers (Kubernetes 1.35+ with its feature gates); processes are restarted by the agents instead")]
+    public static partial void NoRestartInPlace(ILogger logger, string gang);
+
+    [LoggerMessage(1005, LogLevel.Error, "Gang {Gang}: an observer of its events threw")]
+    public static partial void ObserverFailed(ILogger logger, Exception exception, string gang);
+
+    [LoggerMessage(1010, LogLevel.Information, "Gang {Gang}: {Phase}, attempt {Attempt}: {Reason}")]
+    public static partial void Phase(ILogger logger, string gang, GangPhase phase, int attempt, string reason);
+
+    [LoggerMessage(1011, LogLevel.Warning, "Gang {Gang}: {Failure}")]
+    public static partial void Failure(ILogger logger, string gang, Failure failure);
+
+    [LoggerMessage(1012, LogLevel.Information, "Gang {Gang}: plan for attempt {Attempt}: {Summary} ({Reason}); cause: {Cause}")]
+    public static partial void Planned(ILogger logger, string gang, int attempt, string summary, string reason, string cause);
+
+    [LoggerMessage(1013, LogLevel.Information, "Gang {Gang}: attempt {Attempt} runs, {Seconds:0.000} s after the failure")]
+    public static partial void Recovered(ILogger logger, string gang, int attempt, double seconds);
+
+    [LoggerMessage(1014, LogLevel.Information, "Gang {Gang}: {Text}")]
+    public static partial void Notice(ILogger logger, string gang, string text);
+}
