@@ -1,0 +1,33 @@
+using System.CommandLine;
+using JobLauncher;
+
+var name = new Option<string>("--name") { Description = "The gang's name", DefaultValueFactory = _ => "job" };
+var ns = new Option<string>("--namespace", "-n") { Description = "The namespace", DefaultValueFactory = _ => "default" };
+var workers = new Option<int>("--workers") { Description = "How many workers", DefaultValueFactory = _ => 2 };
+var spares = new Option<int>("--spares") { Description = "How many spares" };
+var image = new Option<string>("--image") { Description = "The workers' image", DefaultValueFactory = _ => "local/worker:1" };
+var agent = new Option<string>("--agent-image") { Description = "The agent's image", DefaultValueFactory = _ => Launcher.EmbeddedAgentImage };
+var kubeconfig = new Option<string?>("--kubeconfig") { Description = "A kubeconfig file; default: as kubectl does" };
+var embedded = new Option<bool>("--embedded") { Description = "Use an embedded Kubernetes in this process instead of a cluster" };
+var advertise = new Option<string?>("--advertise") { Description = "The address that workers reach this process by" };
+var detach = new Option<bool>("--keep-on-exit") { Description = "Leave the gang running on Ctrl-C: workers train on, and the next launcher of the same name takes over" };
+var command = new Argument<string[]>("command") { Description = "The workers' command, after --", Arity = ArgumentArity.OneOrMore };
+
+var root = new RootCommand("Launches a gang and waits for its end. Exit codes: 0 succeeded, 1 gang failed, 64 bad input, 69 cluster unavailable, 130 stopped.")
+{
+    name, ns, workers, spares, image, agent, kubeconfig, embedded, advertise, detach, command,
+};
+root.SetAction((parsed, token) => Launcher.RunAsync(
+    new LaunchRequest(
+        parsed.GetValue(name)!, parsed.GetValue(ns)!, parsed.GetValue(workers), parsed.GetValue(spares), parsed.GetValue(image)!,
+        parsed.GetValue(agent)!, parsed.GetValue(kubeconfig), parsed.GetValue(embedded), parsed.GetValue(advertise),
+        parsed.GetValue(detach), parsed.GetValue(command)!),
+    token));
+var result = root.Parse(args);
+if (result.Errors.Count > 0)
+{
+    foreach (var error in result.Errors) Console.Error.WriteLine($"error: {error.Message}");
+    return ExitCodes.BadInput;
+}
+
+return await result.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

@@ -1,0 +1,37 @@
+using System.Text.Json;
+using TrainingSupervisor;
+
+namespace LocalTraining.Running;
+
+/// <summary>What a supervisor process is told: which gang, and where the cluster is.</summary>
+internal sealed record SuperviseRequest
+{
+    public required string Gang { get; init; }
+    public required int Workers { get; init; }
+    public required int Spares { get; init; }
+    public required string KubeConfig { get; init; }
+    public required int GatewayPort { get; init; }
+    public required string AgentImage { get; init; }
+    public required IReadOnlyList<string> Command { get; init; }
+
+    public string ToJson() => JsonSerializer.Serialize(this);
+
+    public static SuperviseRequest FromJson(string json) => JsonSerializer.Deserialize<SuperviseRequest>(json)!;
+
+    /// <summary>The gang, as a launcher would describe it.</summary>
+    public GangSpec Describe() => TrainingSupervisor.Gang.Create(Gang)
+        .AddRole("trainer", role => role
+            .WithCount(Workers)
+            .WithSpares(Spares)
+            .WithImage("local/trainer:1")
+            .WithCommand(Command)
+            .WithOnePerNode()
+            .WithAgentFromImageVolume(AgentImage))
+        .WithHeartbeat(TimeSpan.FromMilliseconds(500))
+        .WithFence(TimeSpan.FromSeconds(3))
+        .WithHangTimeout(TimeSpan.FromSeconds(5))
+        .WithStartDeadline(TimeSpan.FromMinutes(1))
+        .WithBarrierDeadline(TimeSpan.FromSeconds(30))
+        .WithPolicy(policy => policy.WithBudget(20, TimeSpan.FromHours(1)))
+        .Build();
+}

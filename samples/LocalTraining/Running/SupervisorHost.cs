@@ -1,0 +1,88 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TrainingSupervisor;
+
+namespace LocalTraining.Running;
+
+/// <summary>The launcher's part: a generic host with the library in it. Says what happens through a callback.</summary>
+internal static class SupervisorHost
+{
+    public static async Task<bool> RunAsync(SuperviseRequest request, Action<SupervisorLine> say, CancellationToken cancellationToken)
+    {
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Services.AddLogging(l => l.SetMinimumLevel(LogLevel.Warning));
+        builder.Services.AddTrainingSupervisor(options =>
+        {
+            options.KubeConfigPath = request.KubeConfig;
+            // The embedded cluster is on this machine: a Lease of one second lets the next supervisor take over quickly.
+            options.Kubernetes.LeaseDuration = TimeSpan.FromSeconds(1);
+            options.Gateway.ListenAddress = System.Net.IPAddress.Loopback;
+            options.Gateway.Port = request.GatewayPort;
+            options.Gateway.AdvertisedAddress = "127.0.0.1";
+        });
+        using var host = builder.Build();
+        await host.StartAsync(cancellationToken);
+        try
+        {
+            var gang = await host.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(request.Describe(), cancellationToken);
+            using var events = gang.Events.Subscribe(e => Translate(e, say));
+            using var ticking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var ticks = TickAsync(gang, say, ticking.Token);
+            var result = await gang.WaitAsync(cancellationToken);
+            await ticking.CancelAsync();
+            await ticks;
+            say(new SupervisorLine { Status = StatusOf(gang) });
+            say(new SupervisorLine { Result = new ResultLine(result.Phase.ToString(), result.Outcome, result.Attempts) });
+            return result.Succeeded;
+        }
+        catch (SupervisorException e)
+        {
+            say(new SupervisorLine { Error = e.Message });
+            return false;
+        }
+        finally
+        {
+            await host.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task TickAsync(GangHandle gang, Action<SupervisorLine> say, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellationToken)) say(new SupervisorLine { Status = StatusOf(gang) });
+        }
+        catch (OperationCanceledException)
+        {
+            // The gang has ended.
+        }
+    }
+
+    private static GangStatusLine StatusOf(GangHandle gang)
+    {
+        var status = gang.Status;
+        return new GangStatusLine(status.Phase.ToString(), status.Attempt,
+            [.. status.Workers.Select(w => new WorkerLine(w.Rank, w.Worker?.ToString(), w.Pod, w.Node, w.State, w.Attempt, w.Step))]);
+    }
+
+    private static void Translate(GangEvent happened, Action<SupervisorLine> say)
+    {
+        void Event(string level, string text) => say(new SupervisorLine { Event = new EventLine(happened.At, level, text) });
+        switch (happened)
+        {
+            case PhaseChanged p: Event("info", $"{p.Phase}, attempt {p.Attempt}"); break;
+            case FailureDetected f: Event("warning", f.Failure.ToString()); break;
+            case RecoveryPlanned p: Event("info", $"plan for attempt {p.Plan.Attempt}: {p.Plan.Summary}"); break;
+            case GangNotice n: Event("info", n.Text); break;
+            case RecoveryCompleted { Plan.Cause: { } cause } r:
+                say(new SupervisorLine
+                {
+                    Recovery = new RecoveryLine(r.Plan.Attempt, $"{cause.Kind}: {cause.Evidence}", $"{cause.Worker?.ToString() ?? "?"} on {cause.Node ?? "?"}", r.Plan.Summary, r.Timing),
+                });
+                break;
+            default: break;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+using TrainingSupervisor;
+
+namespace LocalTraining.Running;
+
+/// <summary>One thing that the supervisor says, as a line of JSON when it is a process of its own. One of the properties is set.</summary>
+internal sealed record SupervisorLine
+{
+    public GangStatusLine? Status { get; init; }
+    public EventLine? Event { get; init; }
+    public RecoveryLine? Recovery { get; init; }
+    public ResultLine? Result { get; init; }
+    public string? Error { get; init; }
+}
+
+internal sealed record GangStatusLine(string Phase, int Attempt, IReadOnlyList<WorkerLine> Workers);
+
+internal sealed record WorkerLine(int Rank, string? Worker, string Pod, string? Node, string State, int Attempt, long Step);
+
+internal sealed record EventLine(DateTimeOffset At, string Level, string Text);
+
+internal sealed record RecoveryLine(int Attempt, string Cause, string Culprit, string Plan, RecoveryTiming Timing);
+
+internal sealed record ResultLine(string Phase, string Outcome, int Attempts);
