@@ -10,7 +10,7 @@ using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
 namespace TrainingSupervisor.Agent;
 
 /// <summary>The I/O around <see cref="AgentMachine"/>: one loop that takes what happened, one by one, and does what the machine says.</summary>
-internal sealed class AgentRunner
+internal sealed class AgentRunner : IDisposable
 {
     private static readonly TimeSpan FlushLimit = TimeSpan.FromMilliseconds(200), FileLook = TimeSpan.FromMilliseconds(50);
 
@@ -46,6 +46,13 @@ internal sealed class AgentRunner
         _link = new GatewayLink(options, time, _fence, HelloAsync, OnMessageAsync, connected => Post(() => OnConnected(connected)));
     }
 
+    public void Dispose()
+    {
+        _liveness.Dispose();
+        foreach (var timer in new[] { _kill, _hold, _progressDue, _look, _quiesce?.Deadline })
+            timer?.Dispose();
+    }
+
     /// <summary>Passes a signal on; safe from any thread.</summary>
     internal void OnSignal(int signal) => Post(() =>
     {
@@ -71,7 +78,6 @@ internal sealed class AgentRunner
         await _link.FlushAsync(FlushLimit).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAny(Task.WhenAll([.. loops, _watch]), Task.Delay(FlushLimit, _time)).ConfigureAwait(false);
-        _liveness.Dispose();
         return _leave.Value;
     }
 

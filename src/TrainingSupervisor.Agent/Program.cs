@@ -35,7 +35,7 @@ internal static class Program
             return Fail($"GANG_DIR {options.Directory} cannot be used: {e.Message}");
         }
 
-        var runner = new AgentRunner(options, args[2..], environment, TimeProvider.System);
+        using var runner = new AgentRunner(options, args[2..], environment, TimeProvider.System);
         int[] signals = [Libc.SigTerm, Libc.SigInt, Libc.SigHup, Libc.SigUsr1, Libc.SigUsr2];
         List<PosixSignalRegistration> registrations = [];
         foreach (var signal in signals)

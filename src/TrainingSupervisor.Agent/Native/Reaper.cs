@@ -3,12 +3,14 @@ using System.Runtime.InteropServices;
 namespace TrainingSupervisor.Agent.Native;
 
 /// <summary>Waits for every child of this process, inherited orphans included, and tells the end of the ones it was asked about.</summary>
+#pragma warning disable CA1001 // Lives as long as the process does.
 internal sealed class Reaper
+#pragma warning restore CA1001
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<int, TaskCompletionSource<int>> _waiting = [];
     private readonly Dictionary<int, int> _unclaimed = [];
-    private readonly AutoResetEvent _started = new(false);
+    private readonly SemaphoreSlim _started = new(0);
     private int _spawning;
 
     internal Reaper() => new Thread(Loop) { IsBackground = true, Name = "reaper" }.Start();
@@ -39,7 +41,7 @@ internal sealed class Reaper
                     _unclaimed.Clear();
             }
 
-            _started.Set();
+            _started.Release();
         }
     }
 
@@ -62,7 +64,7 @@ internal sealed class Reaper
             }
             else if (Marshal.GetLastPInvokeError() != Libc.Eintr)
             {
-                _started.WaitOne(); // No children: sleep until there is one. Orphans come only from children.
+                _started.Wait(); // No children: sleep until there is one. Orphans come only from children.
             }
         }
     }

@@ -12,31 +12,37 @@ internal static class Spawner
     internal static unsafe int Spawn(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, int stderrFd, out int pid)
     {
         byte* attr = stackalloc byte[AttrSize], actions = stackalloc byte[ActionsSize], set = stackalloc byte[SetSize];
-        Libc.SpawnAttrInit(attr);
-        Libc.FileActionsInit(actions);
+        Check(Libc.SpawnAttrInit(attr));
+        Check(Libc.FileActionsInit(actions));
         byte** argv = ToNative(command);
         byte** envp = ToNative([.. environment.Select(e => $"{e.Key}={e.Value}")]);
         try
         {
-            Libc.SpawnAttrSetFlags(attr, Libc.SpawnSetSid | Libc.SpawnSetSigMask | Libc.SpawnSetSigDef);
-            Libc.SigEmptySet(set);
-            Libc.SpawnAttrSetSigMask(attr, set);
+            Check(Libc.SpawnAttrSetFlags(attr, Libc.SpawnSetSid | Libc.SpawnSetSigMask | Libc.SpawnSetSigDef));
+            Check(Libc.SigEmptySet(set));
+            Check(Libc.SpawnAttrSetSigMask(attr, set));
             // Ignored signals stay ignored across exec, and the .NET runtime ignores SIGPIPE: reset everything that can be.
-            Libc.SigFillSet(set);
-            Libc.SigDelSet(set, Libc.SigKill);
-            Libc.SigDelSet(set, 19);
-            Libc.SpawnAttrSetSigDefault(attr, set);
-            Libc.FileActionsAddOpen(actions, 0, "/dev/null", Libc.OpenReadOnly, 0);
-            Libc.FileActionsAddDup2(actions, stderrFd, 2);
+            Check(Libc.SigFillSet(set));
+            Check(Libc.SigDelSet(set, Libc.SigKill));
+            Check(Libc.SigDelSet(set, 19));
+            Check(Libc.SpawnAttrSetSigDefault(attr, set));
+            Check(Libc.FileActionsAddOpen(actions, 0, "/dev/null", Libc.OpenReadOnly, 0));
+            Check(Libc.FileActionsAddDup2(actions, stderrFd, 2));
             return Libc.SpawnP(out pid, command[0], actions, attr, argv, envp);
         }
         finally
         {
             Free(argv);
             Free(envp);
-            Libc.FileActionsDestroy(actions);
-            Libc.SpawnAttrDestroy(attr);
+            Check(Libc.FileActionsDestroy(actions));
+            Check(Libc.SpawnAttrDestroy(attr));
         }
+    }
+
+    private static void Check(int error)
+    {
+        if (error != 0)
+            throw new InvalidOperationException($"the C library refuses to prepare a process: {error}");
     }
 
     private static unsafe byte** ToNative(IReadOnlyList<string> values)

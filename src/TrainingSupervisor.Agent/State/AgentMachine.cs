@@ -46,10 +46,10 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
         {
             switch (message.KindCase)
             {
-                case SupervisorMessage.KindOneofCase.Restart: OnRestart(message.Restart); break;
-                case SupervisorMessage.KindOneofCase.Release: OnRelease(message.Release); break;
-                case SupervisorMessage.KindOneofCase.Quiesce: OnQuiesce(message.Quiesce); break;
-                case SupervisorMessage.KindOneofCase.Halt: OnHalt(message.Halt); break;
+                case SupervisorMessage.KindOneofCase.Restart: OnRestart(message.Restart!); break;
+                case SupervisorMessage.KindOneofCase.Release: OnRelease(message.Release!); break;
+                case SupervisorMessage.KindOneofCase.Quiesce: OnQuiesce(message.Quiesce!); break;
+                case SupervisorMessage.KindOneofCase.Halt: OnHalt(message.Halt!); break;
                 default: Refuse("a command that this agent does not know"); break;
             }
         }
