@@ -6,8 +6,13 @@ using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
 namespace TrainingSupervisor.Agent.Tests;
 
 /// <summary>The built program itself, against a gateway on loopback.</summary>
+#pragma warning disable CA1001 // Disposed asynchronously, by xunit.
 public sealed class AgentProcessTests : IAsyncLifetime
 {
+    // The program where its own build put it: beside the tests it would lack the assemblies that their shared framework brings.
+    private static readonly string Program = Path.GetFullPath(Path.Combine(
+        AppContext.BaseDirectory, "..", "..", "TrainingSupervisor.Agent", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "gang-agent"));
+
     private readonly string _directory = Directory.CreateTempSubdirectory("agent").FullName;
     private readonly TestGateway _gateway = new();
     private readonly List<Process> _started = [];
@@ -109,7 +114,7 @@ public sealed class AgentProcessTests : IAsyncLifetime
     [Fact]
     public async Task Run_WithoutEnvironment_NamesAllThatIsMissing()
     {
-        var info = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "gang-agent"), ["run", "--", "true"]) { RedirectStandardError = true };
+        var info = new ProcessStartInfo(Program, ["run", "--", "true"]) { RedirectStandardError = true };
         using var agent = Process.Start(info)!;
         var error = await agent.StandardError.ReadToEndAsync();
 
@@ -126,7 +131,7 @@ public sealed class AgentProcessTests : IAsyncLifetime
 
     private Process Start(params string[] command)
     {
-        var info = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "gang-agent"), ["run", "--", .. command]);
+        var info = new ProcessStartInfo(Program, ["run", "--", .. command]);
         var variables = new Dictionary<string, string>
         {
             ["GANG_NAME"] = "llm", ["GANG_NAMESPACE"] = "default", ["GANG_ROLE"] = "trainer", ["POD_NAME"] = "pod", ["POD_UID"] = "uid",
