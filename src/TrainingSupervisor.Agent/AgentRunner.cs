@@ -1,0 +1,296 @@
+using System.Threading.Channels;
+using TrainingSupervisor.Agent.Link;
+using TrainingSupervisor.Agent.Native;
+using TrainingSupervisor.Agent.Progress;
+using TrainingSupervisor.Agent.State;
+using TrainingSupervisor.Agent.Worker;
+using TrainingSupervisor.Protocol;
+using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
+
+namespace TrainingSupervisor.Agent;
+
+/// <summary>The I/O around <see cref="AgentMachine"/>: one loop that takes what happened, one by one, and does what the machine says.</summary>
+internal sealed class AgentRunner : IDisposable
+{
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromMilliseconds(200), FileLook = TimeSpan.FromMilliseconds(50);
+
+    private readonly AgentOptions _options;
+    private readonly IReadOnlyList<string> _command;
+    private readonly IReadOnlyDictionary<string, string> _environment;
+    private readonly TimeProvider _time;
+    private readonly AgentMachine _machine;
+    private readonly Channel<Func<ValueTask>> _inbox = Channel.CreateUnbounded<Func<ValueTask>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Reaper _reaper = new();
+    private readonly GatewayLink _link;
+    private readonly Fence _fence;
+    private readonly LivenessProbe _liveness;
+    private readonly ProgressTracker _progress = new(Log.Write);
+    private readonly ProgressFileTail _file;
+    private readonly string _instance = Guid.NewGuid().ToString("N");
+    private WorkerProcess? _worker;
+    private Task _watch = Task.CompletedTask;
+    private (int Attempt, ITimer Deadline)? _quiesce;
+    private ITimer? _kill, _hold, _progressDue, _look;
+    private TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
+    private long? _progressSaid;
+    private int? _leave;
+
+    internal AgentRunner(AgentOptions options, IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, TimeProvider time)
+    {
+        (_options, _command, _environment, _time) = (options, command, environment, time);
+        var (term, attempt) = StateFile.Load(options.Directory);
+        _machine = new AgentMachine(options.PodUid, options.RestartExitCode, term, attempt);
+        _file = new ProgressFileTail(WorkerSetup.ProgressFile(options));
+        _liveness = new LivenessProbe(options.LivenessUrl);
+        _fence = new Fence(time, _liveness.AskAsync, why => Post(() => DoAsync(_machine.OnFenced(why))));
+        _link = new GatewayLink(options, time, _fence, HelloAsync, OnMessageAsync, connected => Post(() => OnConnected(connected)));
+    }
+
+    public void Dispose()
+    {
+        _liveness.Dispose();
+        foreach (var timer in new[] { _kill, _hold, _progressDue, _look, _quiesce?.Deadline })
+            timer?.Dispose();
+    }
+
+    /// <summary>Passes a signal on; safe from any thread.</summary>
+    internal void OnSignal(int signal) => Post(() =>
+    {
+        if (signal is Libc.SigTerm)
+            return DoAsync(_machine.OnTerminate());
+        _worker?.Signal(signal);
+        return ValueTask.CompletedTask;
+    });
+
+    /// <summary>Runs until the agent has to end; returns its exit code.</summary>
+    internal async Task<int> RunAsync()
+    {
+        ProcessTree.BecomeSubreaper();
+        using var stop = new CancellationTokenSource();
+        StartHold(); // Harmless before an exit: it asks the machine, which knows.
+        Task[] loops =
+        [
+            _link.RunAsync(stop.Token), _fence.RunAsync(stop.Token),
+            new ProgressSocket(WorkerSetup.ProgressSocket(_options), line => Post(() => OnLines([line]))).RunAsync(stop.Token),
+        ];
+        while (_leave is null)
+            await (await _inbox.Reader.ReadAsync().ConfigureAwait(false))().ConfigureAwait(false);
+        await _link.FlushAsync(FlushLimit).ConfigureAwait(false);
+        await stop.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll([.. loops, _watch]), Task.Delay(FlushLimit, _time)).ConfigureAwait(false);
+        return _leave.Value;
+    }
+
+    private void Post(Func<ValueTask> work) => _inbox.Writer.TryWrite(work);
+
+    private ITimer After(TimeSpan due, Func<ValueTask> work) => _time.CreateTimer(_ => Post(work), null, due, Timeout.InfiniteTimeSpan);
+
+    private Task<Hello> HelloAsync()
+    {
+        var result = new TaskCompletionSource<Hello>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(() =>
+        {
+            result.SetResult(new Hello
+            {
+                Gang = _options.Gang, Namespace = _options.Namespace, Role = _options.Role, PodName = _options.PodName, PodUid = _options.PodUid,
+                PodIp = _options.PodIp, Node = _options.Node, Instance = _instance, Term = _machine.Term, State = _machine.Snapshot(),
+                Progress = _progress.SaidAnything ? _progress.Snapshot() : null,
+            });
+            return ValueTask.CompletedTask;
+        });
+        return result.Task;
+    }
+
+    private ValueTask OnMessageAsync(SupervisorMessage message)
+    {
+        Post(() =>
+        {
+            if (message.Welcome is { } welcome)
+                _progressInterval = TimeSpan.FromMilliseconds(Math.Max(0, welcome.ProgressMs));
+            return DoAsync(_machine.On(message));
+        });
+        return ValueTask.CompletedTask;
+    }
+
+    private ValueTask OnConnected(bool connected)
+    {
+        _hold?.Dispose();
+        _hold = null;
+        if (!connected)
+            StartHold();
+        return ValueTask.CompletedTask;
+    }
+
+    private void StartHold()
+    {
+        _hold?.Dispose();
+        _hold = After(_options.ExitHold, () => DoAsync(_machine.OnHoldOver()));
+    }
+
+    private async ValueTask DoAsync(IReadOnlyList<Effect> effects)
+    {
+        foreach (var effect in effects)
+        {
+            switch (effect)
+            {
+                case Effect.SayState:
+                    _link.Send(new AgentMessage { State = _machine.Snapshot() });
+                    break;
+                case Effect.Refuse refuse:
+                    Log.Write($"refused: {refuse.Reason}");
+                    _link.Send(new AgentMessage { Refused = new Refused { Reason = refuse.Reason, Term = refuse.Term, Attempt = refuse.Attempt } });
+                    break;
+                case Effect.Persist persist:
+                    StateFile.Save(_options.Directory, persist.Term, persist.Attempt);
+                    break;
+                case Effect.StartWorker start:
+                    StartWorker(start);
+                    break;
+                case Effect.EndWorker end:
+                    EndWorker(end);
+                    break;
+                case Effect.SignalWorker signal:
+                    _worker?.Signal(signal.Signal);
+                    break;
+                case Effect.Quiesce quiesce:
+                    _quiesce?.Deadline.Dispose();
+                    _quiesce = (quiesce.Attempt, After(quiesce.Deadline, () => Quiesced(false)));
+                    _worker?.Signal(quiesce.Signal);
+                    break;
+                case Effect.Leave leave:
+                    _leave ??= leave.Code;
+                    break;
+            }
+        }
+
+        await ValueTask.CompletedTask.ConfigureAwait(false);
+    }
+
+    private void StartWorker(Effect.StartWorker start)
+    {
+        WorkerExit? problem;
+        try
+        {
+            _progress.Reset(start.Roster.Attempt);
+            _progressSaid = null;
+            _file.Truncate();
+            WorkerSetup.WriteFiles(_options, start.Roster, start.RosterJson);
+            var environment = WorkerSetup.Environment(_options, start.Roster, start.Rank, _environment);
+            _worker = WorkerProcess.Start(_command, environment, _reaper, _time, out problem);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problem = WorkerProcess.NotStarted(126, $"cannot write the worker's files to {_options.Directory}: {e.Message}", _time);
+        }
+
+        if (problem is not null || _worker is null)
+        {
+            Log.Write($"attempt {start.Roster.Attempt} not started: {problem!.StderrTail}");
+            Post(() => DoAsync(_machine.OnWorkerEnded(problem)));
+            return;
+        }
+
+        Log.Write($"attempt {start.Roster.Attempt}: worker started as rank {start.Rank} of {start.Roster.WorldSize}");
+        _look = _time.CreateTimer(_ => Post(Look), null, FileLook, FileLook);
+        _watch = WatchAsync(_worker);
+    }
+
+    private async Task WatchAsync(WorkerProcess worker)
+    {
+        var exit = await worker.WaitAsync().ConfigureAwait(false);
+        Post(async () =>
+        {
+            await Look().ConfigureAwait(false); // The last words before the end.
+            SayProgress();
+            Log.Write($"attempt {_machine.Attempt}: worker ended with code {exit.Code}{(exit.OutOfMemory ? ", out of memory" : "")}");
+            await Quiesced(exit.Code == 0).ConfigureAwait(false);
+            _look?.Dispose();
+            _kill?.Dispose();
+            (_worker, _look, _kill) = (null, null, null);
+            await DoAsync(_machine.OnWorkerEnded(exit)).ConfigureAwait(false);
+            if (_machine.Phase == Phase.Exited && _hold is not null)
+                StartHold();
+        });
+    }
+
+    private void EndWorker(Effect.EndWorker end)
+    {
+        Log.Write($"ending the worker of attempt {_machine.Attempt}: {end.Reason}");
+        _kill?.Dispose();
+        _kill = null;
+        if (end.Grace <= TimeSpan.Zero)
+        {
+            _worker?.KillGroup();
+            return;
+        }
+
+        _worker?.TerminateGroup();
+        _kill = After(end.Grace, () =>
+        {
+            _worker?.KillGroup();
+            return ValueTask.CompletedTask;
+        });
+    }
+
+    private ValueTask Quiesced(bool saved)
+    {
+        if (_quiesce is not { } quiesce)
+            return ValueTask.CompletedTask;
+        quiesce.Deadline.Dispose();
+        _quiesce = null;
+        _link.Send(new AgentMessage { Quiesced = new QuiesceResult { Attempt = quiesce.Attempt, Saved = saved } });
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask Look()
+    {
+        if (_worker is null)
+            return;
+        try
+        {
+            await OnLines(_file.Read()).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Write($"the progress file is not readable: {e.Message}");
+            _look?.Dispose();
+        }
+    }
+
+    private async ValueTask OnLines(IReadOnlyList<string> lines)
+    {
+        if (_worker is null)
+            return;
+        var kinds = lines.Select(_progress.Accept).ToList();
+        if (kinds.Exists(k => k != ProgressLine.Ignored) && _progressDue is null)
+        {
+            var wait = _progressSaid is { } said ? _progressInterval - _time.GetElapsedTime(said) : TimeSpan.Zero;
+            if (wait <= TimeSpan.Zero)
+                SayProgress();
+            else
+            {
+                _progressDue = After(wait, () =>
+                {
+                    SayProgress();
+                    return ValueTask.CompletedTask;
+                });
+            }
+        }
+
+        if (kinds.Contains(ProgressLine.Checkpoint) && _quiesce is not null)
+        {
+            SayProgress();
+            await Quiesced(true).ConfigureAwait(false);
+        }
+    }
+
+    private void SayProgress()
+    {
+        _progressDue?.Dispose();
+        _progressDue = null;
+        if (!_progress.SaidAnything)
+            return;
+        _progressSaid = _time.GetTimestamp();
+        _link.Send(new AgentMessage { Progress = _progress.Snapshot() });
+    }
+}

@@ -1,0 +1,25 @@
+using TrainingSupervisor.Agent.Worker;
+
+namespace TrainingSupervisor.Agent.State;
+
+/// <summary>What the machine wants done. Executed in order.</summary>
+internal abstract record Effect
+{
+    internal sealed record SayState : Effect;
+
+    internal sealed record Refuse(string Reason, long Term, int Attempt) : Effect;
+
+    internal sealed record Persist(long Term, int Attempt) : Effect;
+
+    internal sealed record StartWorker(Roster Roster, ReadOnlyMemory<byte> RosterJson, int Rank) : Effect;
+
+    /// <summary>SIGTERM first and SIGKILL after the grace; at once if there is none.</summary>
+    internal sealed record EndWorker(TimeSpan Grace, string Reason) : Effect;
+
+    internal sealed record SignalWorker(int Signal) : Effect;
+
+    internal sealed record Quiesce(int Attempt, int Signal, TimeSpan Deadline) : Effect;
+
+    /// <summary>End the agent itself.</summary>
+    internal sealed record Leave(int Code) : Effect;
+}

@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace TrainingSupervisor.Agent.Worker;
+
+/// <summary>The last 4 KiB of what was written to it.</summary>
+internal sealed class StderrTail
+{
+    internal const int Capacity = 4096;
+    private readonly Lock _gate = new();
+    private readonly byte[] _ring = new byte[Capacity];
+    private long _written;
+
+    internal void Append(ReadOnlySpan<byte> bytes)
+    {
+        lock (_gate)
+        {
+            if (bytes.Length > Capacity)
+            {
+                _written += bytes.Length - Capacity;
+                bytes = bytes[^Capacity..];
+            }
+
+            var at = (int)(_written % Capacity);
+            var first = Math.Min(bytes.Length, Capacity - at);
+            bytes[..first].CopyTo(_ring.AsSpan(at));
+            bytes[first..].CopyTo(_ring);
+            _written += bytes.Length;
+        }
+    }
+
+    /// <summary>As text of at most 4 KiB of UTF-8, from the first whole line if anything had to be dropped.</summary>
+    public override string ToString()
+    {
+        lock (_gate)
+        {
+            if (_written <= Capacity)
+                return Clean(_ring.AsSpan(0, (int)_written));
+            var at = (int)(_written % Capacity);
+            Span<byte> all = [.. _ring.AsSpan(at), .. _ring.AsSpan(0, at)];
+            var line = all.IndexOf((byte)'\n');
+            if (line >= 0 && line < all.Length - 1)
+                return Clean(all[(line + 1)..]);
+            while (!all.IsEmpty && (all[0] & 0xC0) == 0x80)
+                all = all[1..];
+            return Clean(all);
+        }
+    }
+
+    // A byte that is no UTF-8 becomes three of them, so the text may have to be cut again.
+    private static string Clean(ReadOnlySpan<byte> bytes)
+    {
+        var text = Encoding.UTF8.GetString(bytes);
+        return Encoding.UTF8.GetByteCount(text) <= Capacity ? text : text[^(Capacity / 3)..];
+    }
+}

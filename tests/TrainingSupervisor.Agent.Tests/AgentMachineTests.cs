@@ -1,0 +1,144 @@
+using TrainingSupervisor.Agent.State;
+using TrainingSupervisor.Protocol;
+using static TrainingSupervisor.Agent.Tests.Messages;
+using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
+
+namespace TrainingSupervisor.Agent.Tests;
+
+public sealed class AgentMachineTests
+{
+    private readonly AgentMachine _machine = new("uid", 88);
+
+    [Fact]
+    public void Release_WhileWaiting_PersistsThenStartsThenSays()
+    {
+        var effects = _machine.On(Release(1));
+
+        Assert.Collection(effects, e => Assert.Equal(new Effect.Persist(1, 1), e), e => Assert.IsType<Effect.StartWorker>(e), e => Assert.IsType<Effect.SayState>(e));
+        Assert.Equal((Phase.Running, 1), (_machine.Phase, _machine.Attempt));
+    }
+
+    [Fact]
+    public void Release_OfTheRunningAttempt_OnlySaysStateAgain()
+    {
+        _machine.On(Release(1));
+
+        Assert.IsType<Effect.SayState>(Assert.Single(_machine.On(Release(1))));
+    }
+
+    [Fact]
+    public void RestartProcess_WhileRunning_WaitsOnlyOnceTheTreeIsGone()
+    {
+        _machine.On(Release(1));
+
+        Assert.Contains(_machine.On(Restart(2)), e => e is Effect.EndWorker);
+        Assert.Equal(Phase.Running, _machine.Phase);
+        Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(Release(2))));
+        _machine.OnWorkerEnded(new WorkerExit { Code = 137, Signal = 9 });
+        Assert.Equal((Phase.Waiting, 2), (_machine.Phase, _machine.Attempt));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Restart_OfAFreshProcess_JustWaits(bool inPlace)
+    {
+        _machine.On(Restart(3, inPlace));
+
+        Assert.Equal((Phase.Waiting, 3), (_machine.Phase, _machine.Attempt));
+        Assert.IsType<Effect.SayState>(Assert.Single(_machine.On(Restart(3, inPlace))));
+    }
+
+    [Theory]
+    [InlineData("waiting")]
+    [InlineData("running")]
+    [InlineData("exited")]
+    public void RestartInPlace_FromAnyState_LeavesWithTheRestartCode(string from)
+    {
+        _machine.On(Restart(1));
+        if (from != "waiting")
+            _machine.On(Release(1));
+        if (from == "exited")
+            _machine.OnWorkerEnded(new WorkerExit { Code = 3 });
+
+        var effects = _machine.On(Restart(2, inPlace: true)).ToList();
+        if (from == "running")
+            effects = [.. _machine.OnWorkerEnded(new WorkerExit { Code = 137 })];
+
+        Assert.Equal(new Effect.Leave(88), effects[^1]);
+        Assert.Equal(Phase.Leaving, _machine.Phase);
+    }
+
+    [Fact]
+    public void Restart_OfTheAttemptThatRunsOrRan_IsRefused()
+    {
+        _machine.On(Release(2));
+
+        Assert.IsType<Effect.Refuse>(_machine.On(Restart(2))[0]);
+        _machine.OnWorkerEnded(new WorkerExit { Code = 1 });
+        Assert.IsType<Effect.Refuse>(_machine.On(Restart(2))[0]);
+        Assert.Equal(Phase.Exited, _machine.Phase);
+    }
+
+    public static TheoryData<string> Stale => ["old term", "old restart", "old release", "other pod", "bad rank"];
+
+    [Theory]
+    [MemberData(nameof(Stale))]
+    public void On_StaleOrMisdirected_RefusesWithoutEffect(string which)
+    {
+        var machine = new AgentMachine("uid", 88, term: 5, obeyedAttempt: 4);
+        var message = which switch
+        {
+            "old term" => Restart(9, term: 4),
+            "old restart" => Restart(3, term: 5),
+            "old release" => Release(3, term: 5),
+            "other pod" => Restart(9, term: 5, uid: "other"),
+            _ => Release(5, term: 5, rank: 7),
+        };
+
+        var refuse = Assert.IsType<Effect.Refuse>(Assert.Single(machine.On(message)));
+
+        Assert.NotEmpty(refuse.Reason);
+        Assert.Equal((Phase.Waiting, 0, 5L, 4), (machine.Phase, machine.Attempt, machine.Term, machine.ObeyedAttempt));
+    }
+
+    [Fact]
+    public void OnWorkerEnded_ByItself_SaysTheExit()
+    {
+        _machine.On(Release(1));
+
+        _machine.OnWorkerEnded(new WorkerExit { Code = 7 });
+
+        Assert.Equal((Phase.Exited, 7), (_machine.Snapshot().Phase, _machine.Snapshot().Exit.Code));
+    }
+
+    [Fact]
+    public void OnFenced_WhileRunning_KillsAndSaysSo()
+    {
+        _machine.On(Release(1));
+
+        Assert.IsType<Effect.EndWorker>(Assert.Single(_machine.OnFenced("cut off")));
+        _machine.OnWorkerEnded(new WorkerExit { Code = 137, Signal = 9 });
+
+        Assert.Equal(137, _machine.Snapshot().Exit.Code);
+        Assert.StartsWith("fenced: cut off", _machine.Snapshot().Exit.StderrTail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void OnTerminate_WithAndWithoutWorker_LeavesWithItsCodeOr143()
+    {
+        Assert.Contains(new Effect.Leave(143), new AgentMachine("uid", 88).OnTerminate());
+        _machine.On(Release(1));
+        Assert.Equal(new Effect.SignalWorker(15), Assert.Single(_machine.OnTerminate()));
+        Assert.Contains(new Effect.Leave(5), _machine.OnWorkerEnded(new WorkerExit { Code = 5 }));
+    }
+
+    [Fact]
+    public void Halt_WhileRunning_EndsTheTreeFirst()
+    {
+        _machine.On(Release(1));
+
+        Assert.DoesNotContain(_machine.On(Halt(4)), e => e is Effect.Leave);
+        Assert.Contains(new Effect.Leave(4), _machine.OnWorkerEnded(new WorkerExit { Code = 137 }));
+    }
+}

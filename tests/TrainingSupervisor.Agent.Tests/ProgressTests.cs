@@ -1,0 +1,58 @@
+using System.Text;
+using TrainingSupervisor.Agent.Progress;
+using TrainingSupervisor.Agent.Worker;
+
+namespace TrainingSupervisor.Agent.Tests;
+
+public sealed class ProgressTests
+{
+    [Fact]
+    public void Accept_EveryKindOfLine_KeepsTheLatestOfEach()
+    {
+        List<string> logged = [];
+        var tracker = new ProgressTracker(logged.Add);
+        tracker.Reset(2);
+
+        foreach (var line in new[] { "step 120", "checkpoint 100", "phase evaluate", "unhealthy loss is NaN", "nonsense", "step x" })
+            tracker.Accept(line);
+
+        var now = tracker.Snapshot();
+        Assert.Equal((2, 120L, 100L, "evaluate", "loss is NaN"), (now.Attempt, now.Step, now.Checkpoint, now.Phase, now.Unhealthy));
+        Assert.Single(logged);
+        tracker.Accept("healthy");
+        Assert.Equal("", tracker.Snapshot().Unhealthy);
+    }
+
+    [Fact]
+    public void Append_BytesInPieces_GivesWholeLinesOnly()
+    {
+        var buffer = new LineBuffer();
+
+        Assert.Empty(buffer.Append("ste"u8));
+        Assert.Equal(["step 1", "step 2"], buffer.Append("p 1\nstep 2\nst"u8));
+        Assert.Equal(["step 3"], buffer.Append("ep 3\n"u8));
+        Assert.Equal(["ok"], buffer.Append([.. Enumerable.Repeat((byte)'x', 9000), .. "\nok\n"u8]));
+    }
+
+    [Fact]
+    public void ToString_MoreThanFits_KeepsTheLastWholeLines()
+    {
+        var tail = new StderrTail();
+        for (var i = 0; i < 1000; i++)
+            tail.Append(Encoding.UTF8.GetBytes($"line {i}\n"));
+
+        var text = tail.ToString();
+
+        Assert.EndsWith("line 999\n", text, StringComparison.Ordinal);
+        Assert.StartsWith("line ", text, StringComparison.Ordinal);
+        Assert.InRange(Encoding.UTF8.GetByteCount(text), 4000, 4096);
+    }
+
+    [Fact]
+    public void OomParse_BothCgroupVersions_FindsTheCount()
+    {
+        Assert.Equal(3, OomCounter.Parse(["low 0", "oom 9", "oom_kill 3", "oom_group_kill 1"]));
+        Assert.Equal(0, OomCounter.Parse(["oom_kill_disable 0"]));
+        Assert.Equal("/sys/fs/cgroup/memory.events", OomCounter.Candidates(["0::/"]).First());
+    }
+}
