@@ -11,7 +11,7 @@ internal static class Discovery
     /// <summary>Paths that need no token.</summary>
     public static ApiResponse? Public(string path, EmbeddedClusterOptions options)
     {
-        switch (path)
+        switch (path.TrimEnd('/'))
         {
             case "/livez" or "/readyz" or "/healthz":
                 return ApiResponse.Text(200, "ok");
