@@ -35,9 +35,11 @@ internal static class ObjectReaders
             DisruptionReason = disruption.Reason,
             DisruptionMessage = disruption.Message,
             Created = Text(meta, "creationTimestamp") is { } created ? DateTimeOffset.Parse(created, CultureInfo.InvariantCulture) : default,
-            Containers = new(
-                List(status, "initContainerStatuses").Select(c => Container(c, initial: true))
-                .Concat(List(status, "containerStatuses").Select(c => Container(c, initial: false)))),
+            Containers =
+            [
+                .. List(status, "initContainerStatuses").Select(c => Container(c, initial: true)),
+                .. List(status, "containerStatuses").Select(c => Container(c, initial: false)),
+            ],
         };
     }
 
@@ -52,7 +54,7 @@ internal static class ObjectReaders
             ReadyReason = Text(ready, "reason"),
             ReadyMessage = Text(ready, "message"),
             Unschedulable = Get(Get(node, "spec"), "unschedulable").ValueKind == JsonValueKind.True,
-            Taints = new(List(Get(node, "spec"), "taints").Select(t => $"{Text(t, "key")}:{Text(t, "effect")}")),
+            Taints = [.. List(Get(node, "spec"), "taints").Select(t => $"{Text(t, "key")}:{Text(t, "effect")}")],
             RestartsInPlace = List(status, "declaredFeatures").Any(f => f.GetString() == "RestartAllContainersOnContainerExits"),
         };
     }
@@ -95,8 +97,8 @@ internal static class ObjectReaders
     private static JsonElement Get(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
 
-    private static IEnumerable<JsonElement> List(JsonElement element, string name) =>
-        Get(element, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator List(JsonElement element, string name) =>
+        Get(element, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : default;
 
     private static int Number(JsonElement element, string name) =>
         Get(element, name) is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : 0;
