@@ -36,7 +36,7 @@ internal sealed class PodVolumes(ObjectStore store, ImageStore images, string po
         Volumes(pod).Select(v => v.At("image").Text("reference")).OfType<string>()
             .FirstOrDefault(r => !images.CanPull(r) || images.DirectoryOf(r) is null);
 
-    public bool RefersTo(JsonObject pod, ResourceType type, string name) =>
+    public static bool RefersTo(JsonObject pod, ResourceType type, string name) =>
         Volumes(pod).Any(v => Sources(v)?.Any(s => Reference(s) is var (t, n, _) && t == type && n == name) ?? false);
 
     /// <summary>Where a container's mounts are on this machine.</summary>

@@ -6,4 +6,8 @@ internal sealed record ContainerLaunch(
     IReadOnlyList<string> Command,
     IReadOnlyDictionary<string, string> Environment,
     string? WorkingDirectory,
-    string LogFile);
+    string LogFile)
+{
+    /// <summary>Rewrites mount paths to directories of this machine.</summary>
+    public Func<string, string> Rewrite { get; init; } = static text => text;
+}
