@@ -88,11 +88,9 @@ internal sealed partial class ObjectStore
                 throw ApiError.AlreadyExists(type, key.Name);
             }
 
-            obj["kind"] = type.Kind;
-            obj["apiVersion"] = type.ApiVersion;
             metadata["uid"] = Guid.NewGuid().ToString();
             metadata["creationTimestamp"] = Json.Time(_time.GetUtcNow());
-            var stored = Stamp(key, obj);
+            var stored = Stamp(type, key, obj);
             bucket.Objects.Add(key, stored);
             LinkOwners(type, stored);
             Publish(bucket, WatchType.Added, stored, null);
@@ -129,7 +127,7 @@ internal sealed partial class ObjectStore
                 return current.Object;
             }
 
-            var stored = Stamp(key, changed);
+            var stored = Stamp(type, key, changed);
             bucket.Objects[key] = stored;
             UnlinkOwners(type, current);
             LinkOwners(type, stored);
@@ -153,7 +151,7 @@ internal sealed partial class ObjectStore
 
             bucket.Objects.Remove(key);
             UnlinkOwners(type, current);
-            var last = Stamp(key, current.Object.Clone());
+            var last = Stamp(type, key, current.Object.Clone());
             Publish(bucket, WatchType.Deleted, last, current.Object);
             CollectDependents(current.Object.Uid());
             return last.Object;
@@ -163,6 +161,13 @@ internal sealed partial class ObjectStore
     /// <summary>Every event after a version. The subscription exists when this returns, so nothing is missed before the first MoveNext.</summary>
     /// <exception cref="ApiError">410 when the history no longer reaches back that far.</exception>
     public IAsyncEnumerable<StoreEvent> WatchAsync(ResourceType type, long fromResourceVersion, CancellationToken ct)
+    {
+        var subscription = Subscribe(type, fromResourceVersion);
+        return ReadAsync(subscription, ct.Register(subscription.Dispose), ct);
+    }
+
+    /// <summary>The same as a channel, for a reader that must know when it has caught up.</summary>
+    public Subscription Subscribe(ResourceType type, long fromResourceVersion)
     {
         var channel = Channel.CreateUnbounded<StoreEvent>(new() { SingleReader = true });
         lock (_gate)
@@ -184,7 +189,7 @@ internal sealed partial class ObjectStore
             bucket.Watchers.Add(channel.Writer);
         }
 
-        return ReadAsync(type, channel, ct.Register(() => Unsubscribe(type, channel.Writer)), ct);
+        return new(channel.Reader, () => Unsubscribe(type, channel.Writer));
     }
 
     /// <summary>Forgets the history: a watch from an older version gets 410.</summary>
@@ -202,13 +207,12 @@ internal sealed partial class ObjectStore
         Compacted?.Invoke();
     }
 
-    private async IAsyncEnumerable<StoreEvent> ReadAsync(
-        ResourceType type, Channel<StoreEvent> channel, CancellationTokenRegistration registration,
-        [EnumeratorCancellation] CancellationToken ct)
+    private static async IAsyncEnumerable<StoreEvent> ReadAsync(
+        Subscription subscription, CancellationTokenRegistration registration, [EnumeratorCancellation] CancellationToken ct)
     {
         try
         {
-            await foreach (var change in channel.Reader.ReadAllAsync(ct).ConfigureAwait(false))
+            await foreach (var change in subscription.Reader.ReadAllAsync(ct).ConfigureAwait(false))
             {
                 yield return change;
             }
@@ -216,7 +220,7 @@ internal sealed partial class ObjectStore
         finally
         {
             await registration.DisposeAsync().ConfigureAwait(false);
-            Unsubscribe(type, channel.Writer);
+            subscription.Dispose();
         }
     }
 
@@ -228,13 +232,23 @@ internal sealed partial class ObjectStore
         }
     }
 
-    private Stored Stamp(Key key, JsonObject obj)
+    private Stored Stamp(ResourceType type, Key key, JsonObject obj)
     {
+        Identify(type, obj);
         var version = ++_version;
         var text = version.ToString(CultureInfo.InvariantCulture);
         obj.Metadata()["resourceVersion"] = text;
         var (frozen, bytes) = Json.Freeze(obj);
         return new(key, frozen, bytes, text, version);
+    }
+
+    /// <summary>Kind and version come first, so that a list can cut them off, as the real server's lists do.</summary>
+    internal static void Identify(ResourceType type, JsonObject obj)
+    {
+        obj.Remove("kind");
+        obj.Remove("apiVersion");
+        obj.Insert(0, "kind", type.Kind);
+        obj.Insert(1, "apiVersion", type.ApiVersion);
     }
 
     private void Publish(Bucket bucket, WatchType type, Stored stored, JsonObject? previous)
@@ -281,6 +295,14 @@ internal sealed partial class ObjectStore
             var byNamespace = string.CompareOrdinal(Namespace, other.Namespace);
             return byNamespace != 0 ? byNamespace : string.CompareOrdinal(Name, other.Name);
         }
+    }
+
+    /// <summary>A live watch; disposing it ends it.</summary>
+    internal sealed class Subscription(ChannelReader<StoreEvent> reader, Action end) : IDisposable
+    {
+        public ChannelReader<StoreEvent> Reader => reader;
+
+        public void Dispose() => end();
     }
 
     internal sealed record Stored(Key Key, JsonObject Object, byte[] Bytes, string Version, long Number);
