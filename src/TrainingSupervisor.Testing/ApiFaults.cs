@@ -12,6 +12,7 @@ public sealed class ApiFaults
     private readonly Lock _gate = new();
     private readonly List<FaultRule> _rules = [];
     private readonly ObjectStore _store;
+    private int _held;
 
     internal ApiFaults(ObjectStore store) => _store = store;
 
@@ -66,6 +67,9 @@ public sealed class ApiFaults
     /// <param name="delay">How late.</param>
     public IDisposable DelayWatchEvents(TimeSpan delay) => Watches.DelayBy(delay);
 
+    /// <summary>How many requests a delay is holding right now.</summary>
+    public int HeldRequests => Volatile.Read(ref _held);
+
     /// <summary>How many watches are open.</summary>
     public int OpenWatches => Watches.Count;
 
@@ -97,6 +101,19 @@ public sealed class ApiFaults
         }
 
         Watches.Release();
+    }
+
+    internal async Task HoldAsync(TimeSpan delay, TimeProvider time, CancellationToken ct)
+    {
+        Interlocked.Increment(ref _held);
+        try
+        {
+            await Task.Delay(delay, time, ct).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _held);
+        }
     }
 
     internal IReadOnlyList<FaultRule> Take(ApiRequestInfo request)

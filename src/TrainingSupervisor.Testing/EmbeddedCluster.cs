@@ -13,6 +13,7 @@ namespace TrainingSupervisor.Testing;
 public sealed partial class EmbeddedCluster : IAsyncDisposable
 {
     private readonly ApiServer _server;
+    private readonly ApiHandler _handler;
     private readonly TokenAuthority _tokens = new();
     private readonly List<IClusterComponent> _components = [];
     private readonly bool _ownsDataDirectory;
@@ -23,7 +24,8 @@ public sealed partial class EmbeddedCluster : IAsyncDisposable
         Options = options;
         Store = new(options.TimeProvider, options.HistorySize);
         Api = new(Store);
-        _server = new(options, new(Store, options, _tokens, Api, Requests), Api);
+        _handler = new(Store, options, _tokens, Api, Requests);
+        _server = new(options, _handler, Api);
         Api.Server = _server;
         _ownsDataDirectory = options.DataDirectory is null;
         DataDirectory = options.DataDirectory ?? Directory.CreateTempSubdirectory("embedded-kubernetes-").FullName;

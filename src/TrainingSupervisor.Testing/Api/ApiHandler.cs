@@ -31,6 +31,13 @@ internal sealed class ApiHandler
         }
     }
 
+    /// <inheritdoc cref="ResourceHandler.PodLog"/>
+    public Func<string, string, string?, bool, CancellationToken, Task<byte[]>>? PodLog
+    {
+        get => _resources.PodLog;
+        set => _resources.PodLog = value;
+    }
+
     /// <summary>A restart forgets what continue tokens need, as a real API server does.</summary>
     public void Restarted() => _pager.Forget();
 
@@ -52,7 +59,15 @@ internal sealed class ApiHandler
         var delay = faults.Aggregate(TimeSpan.Zero, (sum, f) => sum + f.Delay);
         if (delay > TimeSpan.Zero)
         {
-            await Task.Delay(delay, _options.TimeProvider, context.RequestAborted).ConfigureAwait(false);
+            try
+            {
+                await _faults.HoldAsync(delay, _options.TimeProvider, context.RequestAborted).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+            {
+                // The client gave up, or the server stops; there is nobody to answer.
+                return;
+            }
         }
 
         if (faults.Any(f => f.AbortBefore))

@@ -71,9 +71,19 @@ internal sealed class ApiServer(EmbeddedClusterOptions options, ApiHandler handl
             faults.Watches.End(where: null, abort: false);
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
             patience.CancelAfter(s_goodbye);
-            await app.StopAsync(patience.Token).ConfigureAwait(false);
-            await app.DisposeAsync().ConfigureAwait(false);
-            handler.Restarted();
+            try
+            {
+                await app.StopAsync(patience.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+            {
+                // Patience ended: what still ran was aborted, and that is what was asked for.
+            }
+            finally
+            {
+                await app.DisposeAsync().ConfigureAwait(false);
+                handler.Restarted();
+            }
         }
         finally
         {

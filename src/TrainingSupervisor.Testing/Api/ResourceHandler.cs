@@ -10,6 +10,9 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
 {
     private readonly PodSubresources _pods = new(store, time);
 
+    /// <summary>Reads a container's log: namespace, Pod, container or null, previous. Set by the nodes; without it there are no logs.</summary>
+    public Func<string, string, string?, bool, CancellationToken, Task<byte[]>>? PodLog { get; set; }
+
     public async Task<ApiResponse> HandleAsync(ApiCall call, HttpRequest request)
     {
         if (request.Query["dryRun"].FirstOrDefault(v => v != "All") is { } other)
@@ -21,6 +24,8 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
         EnsureNamespace(call);
         return call.Verb switch
         {
+            "get" when call.Subresource == "log" && call.Type == ResourceType.Pods && PodLog is { } read =>
+                await LogAsync(call, read, request.HttpContext.RequestAborted).ConfigureAwait(false),
             "get" => Get(call),
             "list" => pager.List(call),
             "create" when call.Subresource is not null => _pods.Create(call, RequestBody.Parse(body, yaml: false) as JsonObject ?? []),
@@ -31,6 +36,15 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
             "deletecollection" => DeleteCollection(call, Options(call, body)),
             _ => throw ApiError.Of(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", []),
         };
+    }
+
+    private async Task<ApiResponse> LogAsync(
+        ApiCall call, Func<string, string, string?, bool, CancellationToken, Task<byte[]>> read, CancellationToken ct)
+    {
+        Current(call);
+        var text = await read(
+            call.Namespace!, call.Name!, call.Query["container"].LastOrDefault(), ApiCall.Flag(call.Query, "previous"), ct).ConfigureAwait(false);
+        return new(200, text, "text/plain");
     }
 
     private ApiResponse Get(ApiCall call)

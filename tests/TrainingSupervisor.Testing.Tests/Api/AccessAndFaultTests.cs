@@ -98,6 +98,11 @@ public sealed class AccessAndFaultTests : ApiTest
         using var delay = Cluster.Api.DelayWrites(TimeSpan.FromMinutes(10));
         var write = Client.CoreV1.CreateNamespacedConfigMapAsync(Map("m"), "default");
         Assert.Empty((await Client.CoreV1.ListNamespacedConfigMapAsync("default")).Items);
+        while (Cluster.Api.HeldRequests == 0)
+        {
+            await Task.Yield();
+        }
+
         Assert.False(write.IsCompleted);
         Cluster.Api.AbortConnections();
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => write.WaitAsync(Patience));
@@ -115,6 +120,20 @@ public sealed class AccessAndFaultTests : ApiTest
         await Cluster.Api.StartServerAsync();
         Assert.Equal(address, Cluster.Address);
         Assert.Single((await Client.CoreV1.ListNamespacedConfigMapAsync("default")).Items);
+    }
+
+    [Fact]
+    public async Task StopServer_WithARequestHeld_BreaksIt()
+    {
+        using var delay = Cluster.Api.DelayWrites(TimeSpan.FromMinutes(10));
+        var write = Client.CoreV1.CreateNamespacedConfigMapAsync(Map("m"), "default");
+        while (Cluster.Api.HeldRequests == 0)
+        {
+            await Task.Yield();
+        }
+
+        await Cluster.Api.StopServerAsync().WaitAsync(Patience);
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => write.WaitAsync(Patience));
     }
 
     [Fact]

@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text;
+
+namespace TrainingSupervisor.Testing.Runtime;
+
+/// <summary>
+/// Finds and kills all processes of a container. Linux has no parent-child link once a parent is gone, so membership is
+/// a variable in the environment that children inherit, or the session that the main process leads.
+/// </summary>
+internal static class ProcessTree
+{
+    public const string ContainerVariable = "EMBEDDED_CONTAINER_ID";
+    public const string ClusterVariable = "EMBEDDED_CLUSTER_DIRECTORY";
+
+    public static bool IsSupported => OperatingSystem.IsLinux();
+
+    /// <summary>Living processes whose environment has the variable, or that are in the session.</summary>
+    public static List<int> Find(string variable, string value, int session = 0)
+    {
+        var found = new List<int>();
+        if (!IsSupported)
+        {
+            return found;
+        }
+
+        // Entries of an environment block end with a zero byte: a value that merely begins alike is not a match.
+        var marker = Encoding.UTF8.GetBytes($"{variable}={value}\0");
+        var buffer = new byte[16 * 1024];
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (!int.TryParse(directory.AsSpan(6), NumberStyles.None, CultureInfo.InvariantCulture, out var pid) || pid == Environment.ProcessId)
+            {
+                continue;
+            }
+
+            var (alive, inSession) = ReadStat(directory, session, ref buffer);
+            if (alive && (inSession || HasMarker(directory, marker, ref buffer)))
+            {
+                found.Add(pid);
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Kills until a whole look at the process table finds none: a process may fork while it is being looked for.</summary>
+    public static async Task KillAsync(string variable, string value, int session = 0)
+    {
+        for (var round = 0; ; round++)
+        {
+            var alive = Find(variable, value, session);
+            if (alive.Count == 0)
+            {
+                return;
+            }
+
+            foreach (var pid in alive)
+            {
+                _ = Libc.Kill(pid, Libc.SigKill);
+            }
+
+            // A killed process needs a moment to go; one in an uninterruptible wait may need long.
+            await Task.Delay(round < 5 ? 1 : 10).ConfigureAwait(false);
+        }
+    }
+
+    private static (bool Alive, bool InSession) ReadStat(string directory, int session, ref byte[] buffer)
+    {
+        var length = Libc.ReadSmallFile(directory + "/stat", ref buffer);
+
+        // "pid (name) state ppid pgrp session ...", and the name may hold anything, also brackets.
+        var end = buffer.AsSpan(0, length).LastIndexOf((byte)')');
+        if (end < 0)
+        {
+            return (false, false);
+        }
+
+        var fields = Encoding.ASCII.GetString(buffer.AsSpan(end + 2, length - end - 2)).Split(' ', 5);
+        if (fields[0] is "Z" or "X")
+        {
+            return (false, false);
+        }
+
+        return (true, session > 0 && fields.Length > 3 && fields[3] == session.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private static bool HasMarker(string directory, byte[] marker, ref byte[] buffer)
+    {
+        var length = Libc.ReadSmallFile(directory + "/environ", ref buffer);
+        return buffer.AsSpan(0, length).IndexOf(marker) >= 0;
+    }
+}

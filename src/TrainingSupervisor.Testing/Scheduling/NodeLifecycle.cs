@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using TrainingSupervisor.Testing.Nodes;
+using TrainingSupervisor.Testing.Storage;
+
+namespace TrainingSupervisor.Testing.Scheduling;
+
+/// <summary>
+/// Notices nodes whose Lease is too old, taints them, and deletes Pods that do not tolerate a NoExecute taint (any longer).
+/// </summary>
+internal sealed class NodeLifecycle(NodeContext context)
+{
+    private const string Unreachable = "node.kubernetes.io/unreachable";
+    private readonly Dictionary<(string Pod, string Taint), DateTimeOffset> _since = [];
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(context.LeaseDuration / 8, context.Time);
+        while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
+        {
+            Check();
+        }
+    }
+
+    /// <summary>One look at all nodes; also called at once when somebody taints a node.</summary>
+    public void Check()
+    {
+        var now = context.Time.GetUtcNow();
+        var nodes = context.Store.List(ResourceType.Nodes).Items;
+        foreach (var node in nodes)
+        {
+            if (NodeState.IsReady(node) && IsLate(node.Name(), now))
+            {
+                MarkUnknown(node.Name(), now);
+            }
+        }
+
+        nodes = context.Store.List(ResourceType.Nodes).Items;
+        var allDown = nodes.All(n => !NodeState.IsReady(n));
+        foreach (var node in nodes)
+        {
+            var tainted = Tolerations.Taints(node).Any(t => t.Text("key") == Unreachable);
+            if (NodeState.IsReady(node) ? tainted : !tainted && !allDown)
+            {
+                SetUnreachable(node.Name(), !tainted, now);
+            }
+        }
+
+        EvictIntolerant(now);
+    }
+
+    private bool IsLate(string node, DateTimeOffset now)
+    {
+        var renewed = context.Store.Get(ResourceType.Leases, "kube-node-lease", node).At("spec").Text("renewTime");
+        return renewed is not null
+            && now - DateTimeOffset.Parse(renewed, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal) > context.LeaseDuration;
+    }
+
+    private void MarkUnknown(string node, DateTimeOffset now)
+    {
+        context.Store.Update(ResourceType.Nodes, null, node, obj =>
+        {
+            foreach (var type in (ReadOnlySpan<string>)["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"])
+            {
+                Disruption.Set(obj, type, "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.", now);
+            }
+
+            return obj;
+        });
+        foreach (var pod in PodsOf(node))
+        {
+            Update(pod, obj => Disruption.Set(obj, "Ready", "False", null, null, now));
+        }
+    }
+
+    private void SetUnreachable(string node, bool add, DateTimeOffset now) => context.Store.Update(ResourceType.Nodes, null, node, obj =>
+    {
+        var taints = Tolerations.Taints(obj).Where(t => t.Text("key") != Unreachable).Select(t => t.DeepClone()).ToList();
+        foreach (var effect in add ? (string[])["NoSchedule", "NoExecute"] : [])
+        {
+            taints.Add(new JsonObject { ["key"] = Unreachable, ["effect"] = effect, ["timeAdded"] = Json.Time(now) });
+        }
+
+        obj.Ensure("spec")["taints"] = new JsonArray([.. taints]);
+        return obj;
+    });
+
+    private void EvictIntolerant(DateTimeOffset now)
+    {
+        var seen = new HashSet<(string, string)>();
+        foreach (var node in context.Store.List(ResourceType.Nodes).Items)
+        {
+            foreach (var taint in Tolerations.Taints(node).Where(t => t.Text("effect") == "NoExecute"))
+            {
+                foreach (var pod in PodsOf(node.Name()))
+                {
+                    var key = (pod.Uid()!, taint.Text("key")!);
+                    seen.Add(key);
+                    _since.TryAdd(key, now);
+                    if (pod.At("metadata").Text("deletionTimestamp") is null && now >= _since[key] + Tolerated(pod, taint))
+                    {
+                        Update(pod, obj => Disruption.Mark(obj, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", now));
+                        Delete(pod);
+                    }
+                }
+            }
+        }
+
+        foreach (var old in _since.Keys.Where(k => !seen.Contains(k)).ToArray())
+        {
+            _since.Remove(old);
+        }
+    }
+
+    private static TimeSpan Tolerated(JsonObject pod, JsonObject taint)
+    {
+        var matching = Tolerations.Matching(pod, taint).ToArray();
+        if (matching.Length == 0)
+        {
+            // The API server gives every Pod this toleration; Pods that came past it are treated alike.
+            return taint.Text("key") == Unreachable ? TimeSpan.FromMinutes(5) : TimeSpan.Zero;
+        }
+
+        var limits = matching.Select(t => t.Number("tolerationSeconds")).OfType<long>().ToArray();
+        return limits.Length == 0 ? TimeSpan.FromDays(3650) : TimeSpan.FromSeconds(Math.Max(0, limits.Min()));
+    }
+
+    private IEnumerable<JsonObject> PodsOf(string node) =>
+        context.Store.List(ResourceType.Pods).Items.Where(p => p.At("spec").Text("nodeName") == node);
+
+    private void Update(JsonObject pod, Func<JsonObject, JsonObject> change)
+    {
+        try
+        {
+            context.Store.Update(ResourceType.Pods, pod.Namespace(), pod.Name(), obj => obj.Uid() == pod.Uid() ? change(obj) : obj);
+        }
+        catch (ApiError e) when (e.Code == 404)
+        {
+        }
+    }
+
+    private void Delete(JsonObject pod)
+    {
+        try
+        {
+            context.Store.Delete(ResourceType.Pods, pod.Namespace(), pod.Name(), new(Uid: pod.Uid()));
+        }
+        catch (ApiError e) when (e.Code is 404 or 409)
+        {
+        }
+    }
+}
