@@ -39,6 +39,9 @@ public sealed class EmbeddedClusterOptions
     /// <summary>The cluster's clock. Default: the system's.</summary>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
+    /// <summary>How the kubelets behave.</summary>
+    public KubeletOptions Kubelet { get; } = new();
+
     internal void Validate()
     {
         ArgumentOutOfRangeException.ThrowIfNegative(NodeCount);

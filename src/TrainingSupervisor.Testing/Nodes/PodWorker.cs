@@ -62,6 +62,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     public Task Completion { get; }
 
+    public string FirstContainer => _main[0].Name;
+
     private IEnumerable<ContainerSlot> All => _init.Concat(_main);
 
     private string Namespace => _pod.Namespace() ?? "default";
@@ -89,8 +91,6 @@ internal sealed partial class PodWorker : IAsyncDisposable
             Post(() => _mounted = false);
         }
     }
-
-    public void Rewrite() => Post(static () => { });
 
     /// <summary>Kills all processes and says nothing: the Pod is gone, or the node is dead.</summary>
     public void Abort()

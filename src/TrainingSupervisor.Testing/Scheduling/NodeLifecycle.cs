@@ -11,9 +11,22 @@ namespace TrainingSupervisor.Testing.Scheduling;
 internal sealed class NodeLifecycle(NodeContext context)
 {
     private const string Unreachable = "node.kubernetes.io/unreachable";
+    private readonly Lock _gate = new();
     private readonly Dictionary<(string Pod, string Taint), DateTimeOffset> _since = [];
 
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(
+        CheckByTimeAsync(cancellationToken),
+        CheckByNodeAsync(context.Store.WatchAsync(ResourceType.Nodes, context.Store.ResourceVersion, cancellationToken)));
+
+    private async Task CheckByNodeAsync(IAsyncEnumerable<StoreEvent> events)
+    {
+        await foreach (var _ in events.ConfigureAwait(false))
+        {
+            Check();
+        }
+    }
+
+    private async Task CheckByTimeAsync(CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(context.LeaseDuration / 8, context.Time);
         while (await timer.WaitForNextTickAsync(cancellationToken).ConfigureAwait(false))
@@ -22,8 +35,15 @@ internal sealed class NodeLifecycle(NodeContext context)
         }
     }
 
-    /// <summary>One look at all nodes; also called at once when somebody taints a node.</summary>
-    public void Check()
+    private void Check()
+    {
+        lock (_gate)
+        {
+            CheckAll();
+        }
+    }
+
+    private void CheckAll()
     {
         var now = context.Time.GetUtcNow();
         var nodes = context.Store.List(ResourceType.Nodes).Items;

@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using TrainingSupervisor.Testing.Nodes;
+using TrainingSupervisor.Testing.Storage;
+
+namespace TrainingSupervisor.Testing;
+
+/// <summary>A node of an embedded cluster, and the ways in which it can fail.</summary>
+public sealed class EmbeddedNode
+{
+    private readonly NodePlane _plane;
+    private readonly Kubelet _kubelet;
+
+    internal EmbeddedNode(NodePlane plane, Kubelet kubelet)
+    {
+        _plane = plane;
+        _kubelet = kubelet;
+    }
+
+    /// <summary>The node's name.</summary>
+    public string Name => _kubelet.Name;
+
+    /// <summary>The machine dies: all its processes are killed, and nothing is reported any more, the Lease neither.</summary>
+    public Task FailAsync() => _kubelet.DieAsync();
+
+    /// <summary>A failed machine is back: its kubelet finds none of its containers and starts those that may start again.</summary>
+    public Task RecoverAsync() => HealAsync();
+
+    /// <summary>The kubelet loses the API server; its containers live on, and restart as their policy says.</summary>
+    public Task PartitionAsync() => _kubelet.DisconnectAsync();
+
+    /// <summary>Ends <see cref="PartitionAsync"/>: the kubelet reports how things are, and carries out what was asked meanwhile.</summary>
+    public Task HealAsync()
+    {
+        _kubelet.Connect();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>No new Pods come here.</summary>
+    public Task CordonAsync() => ChangeAsync(node => node.Ensure("spec")["unschedulable"] = true);
+
+    /// <summary>Ends <see cref="CordonAsync"/>.</summary>
+    public Task UncordonAsync() => ChangeAsync(node => node.Ensure("spec").Remove("unschedulable"));
+
+    /// <summary>Adds a taint; with the effect NoExecute, Pods that do not tolerate it are deleted.</summary>
+    /// <param name="taint">The taint.</param>
+    public Task AddTaintAsync(NodeTaint taint)
+    {
+        ArgumentNullException.ThrowIfNull(taint);
+        return ChangeAsync(node =>
+        {
+            var spec = node.Ensure("spec");
+            if (spec.Items("taints") is not { } taints)
+            {
+                spec["taints"] = taints = [];
+            }
+
+            taints.Add(taint.ToJson());
+        });
+    }
+
+    /// <summary>Removes all taints with a key.</summary>
+    /// <param name="key">The taints' key.</param>
+    public Task RemoveTaintAsync(string key) => ChangeAsync(node =>
+    {
+        var left = node.At("spec").Items("taints")?.OfType<JsonObject>().Where(t => t.Text("key") != key).Select(t => t.DeepClone()).ToArray() ?? [];
+        node.Ensure("spec")["taints"] = new JsonArray(left);
+    });
+
+    /// <summary>The node no longer says that it knows the action RestartAllContainers, and refuses new Pods that use it.</summary>
+    public Task RemoveFeature()
+    {
+        _kubelet.DeclaresRestartAll = false;
+        return ChangeAsync(node => node.Ensure("status")["declaredFeatures"] = new JsonArray());
+    }
+
+    private Task ChangeAsync(Action<JsonObject> change)
+    {
+        _plane.Context.Store.Update(ResourceType.Nodes, null, Name, node =>
+        {
+            change(node);
+            return node;
+        });
+        return Task.CompletedTask;
+    }
+}
