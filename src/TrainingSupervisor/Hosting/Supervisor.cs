@@ -21,6 +21,7 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _starting = new(1);
     private bool _listening;
+    private bool _disposed;
 
     public Supervisor(IOptions<TrainingSupervisorOptions> options, TimeProvider time, ILoggerFactory loggers)
     {
@@ -63,6 +64,7 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
     /// <summary>Leaves the gangs as they are: workers train on, and the next supervisor takes over.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
+        if (_disposed) return;
         await _stopping.CancelAsync();
         foreach (var runner in _runners.Values) await runner.DisposeAsync();
         await _gateway.StopAsync(cancellationToken);
@@ -70,7 +72,9 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed) return;
         await StopAsync(CancellationToken.None);
+        _disposed = true;
         await _gateway.DisposeAsync();
         _stopping.Dispose();
         _starting.Dispose();
