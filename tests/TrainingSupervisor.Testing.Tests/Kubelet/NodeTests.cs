@@ -77,7 +77,7 @@ public sealed class NodeTests
         Assert.Equal(("Unknown", "NodeStatusUnknown"), (ready.Text("status"), ready.Text("reason")));
 
         await node.RecoverAsync();
-        Assert.True(SpinWait.SpinUntil(() => cluster.Store.Get(ResourceType.Pods, "default", "p") is null, 5000));
+        await UntilAsync(() => cluster.Store.Get(ResourceType.Pods, "default", "p") is null);
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public sealed class NodeTests
         var slot = cluster.Plane.Container("default", "p", "main");
         var first = slot.Current;
         ((Runtime.SimulatedContainer)first!).Exit(1);
-        Assert.True(SpinWait.SpinUntil(() => slot.Current is not null && slot.Current != first, 5000));
+        await UntilAsync(() => slot.Current is not null && slot.Current != first);
         Assert.Equal(0, Status(cluster.Store.Get(ResourceType.Pods, "default", "p")!, "main").Number("restartCount"));
 
         await node.HealAsync();

@@ -45,7 +45,7 @@ public sealed class PodLifecycleTests
     public async Task Pod_KilledBySignal_Reports137()
     {
         await using var cluster = new KubeletFixture();
-        cluster.Create("p", [Shell("main", "kill -9 $$")]);
+        cluster.Create("p", [Shell("main", "kill -9 $$$$")]);
         var pod = await cluster.WaitForPhaseAsync("p", "Failed");
         Assert.Equal(137, Status(pod, "main").At("state").At("terminated").Number("exitCode"));
     }
@@ -79,11 +79,11 @@ public sealed class PodLifecycleTests
         await using var cluster = new KubeletFixture();
         cluster.Create("p", [Shell("main", "trap 'exit 0' TERM; echo up; while true; do sleep 0.02; done")]);
         await cluster.WaitForReadyAsync("p");
-        SpinWait.SpinUntil(() => cluster.Log("p").Length > 0, 5000);
+        await UntilAsync(() => cluster.Log("p").Length > 0);
         cluster.Store.Delete(ResourceType.Pods, "default", "p");
         var pod = await cluster.WaitForPhaseAsync("p", "Succeeded");
         Assert.NotNull(pod.At("metadata").Text("deletionTimestamp"));
-        SpinWait.SpinUntil(() => cluster.Store.Get(ResourceType.Pods, "default", "p") is null, 5000);
+        await UntilAsync(() => cluster.Store.Get(ResourceType.Pods, "default", "p") is null);
         Assert.Null(cluster.Store.Get(ResourceType.Pods, "default", "p"));
     }
 
@@ -91,9 +91,9 @@ public sealed class PodLifecycleTests
     public async Task Delete_TermIgnored_KillsAfterGrace()
     {
         await using var cluster = new KubeletFixture();
-        cluster.Create("p", [Shell("main", "trap '' TERM; while true; do sleep 0.02; done")], spec: "\"terminationGracePeriodSeconds\":1");
+        cluster.Create("p", [Shell("main", "trap '' TERM; echo up; while true; do sleep 0.02; done")], spec: "\"terminationGracePeriodSeconds\":1");
         await cluster.WaitForReadyAsync("p");
-        await Task.Delay(100);
+        await UntilAsync(() => cluster.Log("p").Length > 0);
         cluster.Store.Delete(ResourceType.Pods, "default", "p");
         var pod = await cluster.WaitForPhaseAsync("p", "Failed");
         Assert.Equal(137, Status(pod, "main").At("state").At("terminated").Number("exitCode"));
@@ -106,7 +106,7 @@ public sealed class PodLifecycleTests
         cluster.Create("p", [Shell("main", "setsid sh -c 'sleep 300 & exec sleep 301' & sleep 302")]);
         await cluster.WaitForReadyAsync("p");
         var container = cluster.Plane.Container("default", "p", "main").Current!;
-        Assert.True(SpinWait.SpinUntil(() => container.FindProcesses().Count >= 4, 5000));
+        await UntilAsync(() => container.FindProcesses().Count >= 4);
 
         cluster.Store.Delete(ResourceType.Pods, "default", "p", new(GracePeriodSeconds: 0));
         await container.Exited.WaitAsync(TimeSpan.FromSeconds(5));
@@ -144,15 +144,15 @@ public sealed class PodLifecycleTests
                    {"name":"C","valueFrom":{"secretKeyRef":{"name":"s","key":"k"}}},{"name":"D","valueFrom":{"fieldRef":{"fieldPath":"spec.nodeName"}}}]
             """)], spec: "\"volumes\":[{\"name\":\"s\",\"secret\":{\"secretName\":\"s\"}}]", labels: "\"x\":\"y\"");
         await cluster.WaitForReadyAsync("p");
-        Assert.True(SpinWait.SpinUntil(() => cluster.Log("p") == "y y-$(A) v1 node-1\nv1", 5000), cluster.Log("p"));
+        await UntilAsync(() => cluster.Log("p") == "y y-$(A) v1 node-1\nv1");
 
         cluster.Store.Update(ResourceType.Secrets, "default", "s", s => { s["data"]!["k"] = "djI="; return s; });
         var file = Path.Combine(Path.GetDirectoryName(Path.GetDirectoryName(cluster.Plane.Worker("default", "p").LogFile("main")))!, "volumes", "s", "k");
-        Assert.True(SpinWait.SpinUntil(() => File.ReadAllText(file) == "v2", 5000));
+        await UntilAsync(() => File.ReadAllText(file) == "v2");
     }
 
     [Fact]
-    public async Task Restart_OneContainer_TakesFewMilliseconds()
+    public async Task Restart_OneContainer_TakesNoBackOff()
     {
         await using var cluster = new KubeletFixture();
         cluster.Create("p", [Shell("main", "exec sleep 100")], "Always");
@@ -160,6 +160,6 @@ public sealed class PodLifecycleTests
         var clock = Stopwatch.StartNew();
         cluster.Plane.Container("default", "p", "main").Current!.Signal(Libc.SigKill);
         await cluster.WaitAsync("p", p => Status(p, "main").Number("restartCount") == 1);
-        Assert.InRange(clock.ElapsedMilliseconds, 0, 500);
+        Assert.InRange(clock.ElapsedMilliseconds, 0, 2000);
     }
 }
