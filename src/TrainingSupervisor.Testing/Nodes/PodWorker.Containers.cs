@@ -133,6 +133,7 @@ internal sealed partial class PodWorker
 
     private void Start(ContainerSlot slot, ContainerLaunch launch)
     {
+        TrimLog(launch.LogFile);
         var container = _context.Runtime.Start(launch);
         Begin(slot, container);
         slot.ContainerId = $"containerd://{launch.Id}{launch.Id}";
@@ -153,6 +154,15 @@ internal sealed partial class PodWorker
         else
         {
             slot.Started = true;
+        }
+    }
+
+    /// <summary>A container that restarts for ever must not fill the disk; what a single run writes is not limited.</summary>
+    private static void TrimLog(string file)
+    {
+        if (new FileInfo(file) is { Exists: true, Length: > 10 * 1024 * 1024 })
+        {
+            File.WriteAllText(file, "");
         }
     }
 
