@@ -1,4 +1,5 @@
 using System.Globalization;
+using TrainingSupervisor.Testing.Runtime;
 
 namespace TrainingSupervisor.Testing.Nodes;
 
@@ -36,7 +37,11 @@ internal static class AtomicFiles
         var next = Path.Combine(directory, "..data_tmp");
         File.Delete(next);
         File.CreateSymbolicLink(next, name);
-        File.Move(next, data, overwrite: true);
+        if (Libc.Rename(next, data) != 0)
+        {
+            throw new IOException($"Cannot replace {data}.");
+        }
+
         Link(directory, files);
         if (old is not null)
         {

@@ -38,6 +38,7 @@ internal sealed class Kubelet : IAsyncDisposable
     {
         _registration.Register();
         _registration.StartLease();
+        Resync();
     }
 
     public Task ConnectedAsync(CancellationToken cancellationToken) => _connected.Task.WaitAsync(cancellationToken);

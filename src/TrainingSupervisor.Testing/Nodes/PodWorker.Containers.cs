@@ -75,7 +75,7 @@ internal sealed partial class PodWorker
         WriteStatus();
         slot.State = ContainerSlot.Waiting("ImagePullBackOff", $"Back-off pulling image \"{image}\": ErrImagePull: {error}");
         slot.NotBefore = now + slot.PullBackOff;
-        WakeAt(slot.PullBackOff);
+        WakeAt(slot, slot.PullBackOff);
     }
 
     private ContainerLaunch Prepare(ContainerSlot slot)
@@ -133,6 +133,7 @@ internal sealed partial class PodWorker
 
     private void Start(ContainerSlot slot, ContainerLaunch launch)
     {
+        TrimLog(launch.LogFile);
         var container = _context.Runtime.Start(launch);
         Begin(slot, container);
         slot.ContainerId = $"containerd://{launch.Id}{launch.Id}";
@@ -153,6 +154,15 @@ internal sealed partial class PodWorker
         else
         {
             slot.Started = true;
+        }
+    }
+
+    /// <summary>A container that restarts for ever must not fill the disk; what a single run writes is not limited.</summary>
+    private static void TrimLog(string file)
+    {
+        if (new FileInfo(file) is { Exists: true, Length: > 10 * 1024 * 1024 })
+        {
+            File.WriteAllText(file, "");
         }
     }
 
@@ -261,7 +271,7 @@ internal sealed partial class PodWorker
             ? first
             : TimeSpan.FromTicks(Math.Min(_context.Options.MaxCrashLoopBackOff.Ticks, slot.BackOff.Ticks * 2));
         slot.NotBefore = now + slot.BackOff;
-        WakeAt(slot.BackOff);
+        WakeAt(slot, slot.BackOff);
     }
 
     private void Probed(ContainerSlot slot, int run, string kind, bool healthy)
@@ -313,14 +323,16 @@ internal sealed partial class PodWorker
         return Task.Delay(TimeSpan.FromTicks(period.Ticks - since.Ticks % period.Ticks), _context.Time, _abort.Token);
     }
 
-    private void WakeAt(TimeSpan delay) => Track(WakeAsync(delay));
+    private void WakeAt(ContainerSlot slot, TimeSpan delay) => Track(WakeAsync(slot, slot.NotBefore, delay));
 
-    private async Task WakeAsync(TimeSpan delay)
+    private async Task WakeAsync(ContainerSlot slot, DateTimeOffset due, TimeSpan delay)
     {
         try
         {
             await Task.Delay(delay, _context.Time, _abort.Token).ConfigureAwait(false);
-            Post(static () => { });
+
+            // A timer may fire a little before the clock says so: the wait is over when the timer says it.
+            Post(() => slot.NotBefore = slot.NotBefore == due ? DateTimeOffset.UnixEpoch : slot.NotBefore);
         }
         catch (OperationCanceledException)
         {

@@ -11,6 +11,10 @@ internal static partial class Libc
     [LibraryImport("libc", EntryPoint = "kill")]
     public static partial int Kill(int pid, int signal);
 
+    /// <summary>File.Move looks through links; this moves the link itself, over another.</summary>
+    [LibraryImport("libc", EntryPoint = "rename", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int Rename(string from, string to);
+
     /// <summary>Reads a file of /proc; returns how many bytes, and 0 when it cannot be read.</summary>
     public static int ReadSmallFile(string path, ref byte[] buffer)
     {

@@ -99,7 +99,9 @@ internal sealed class Scheduler(NodeContext context)
         try
         {
             best?.Add(Bind(pod, best.Node.Name()));
-            if (best is null)
+
+            // A cluster without nodes is an API server for tests of clients: leave their Pods alone.
+            if (best is null && nodes.Count > 0)
             {
                 Refuse(pod, nodes.Count, reasons);
             }
@@ -124,10 +126,8 @@ internal sealed class Scheduler(NodeContext context)
 
     private void Refuse(JsonObject pod, int count, SortedDictionary<string, int> reasons)
     {
-        var message = count == 0
-            ? "no nodes available to schedule pods"
-            : $"0/{count} nodes are available: {string.Join(", ", reasons.Select(r => $"{r.Value} {r.Key}"))}. "
-                + $"no new claims to deallocate, preemption: 0/{count} nodes are available: {count} Preemption is not helpful for scheduling.";
+        var message = $"0/{count} nodes are available: {string.Join(", ", reasons.Select(r => $"{r.Value} {r.Key}"))}. "
+            + $"no new claims to deallocate, preemption: 0/{count} nodes are available: {count} Preemption is not helpful for scheduling.";
         context.Store.Update(ResourceType.Pods, pod.Namespace() ?? "default", pod.Name(), obj =>
             obj.Uid() == pod.Uid() ? Disruption.Set(obj, "PodScheduled", "False", "Unschedulable", message, context.Time.GetUtcNow()) : obj);
     }

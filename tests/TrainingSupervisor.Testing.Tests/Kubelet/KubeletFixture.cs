@@ -119,7 +119,18 @@ internal sealed class KubeletFixture : IAsyncDisposable
         (pod.At("status").Items("containerStatuses") ?? []).Concat(pod.At("status").Items("initContainerStatuses") ?? [])
             .OfType<JsonObject>().FirstOrDefault(s => s.Text("name") == container) ?? [];
 
-    public string Log(string pod, string container = "main") => File.ReadAllText(Plane.Worker("default", pod).LogFile(container));
+    public string Log(string pod, string container = "main") =>
+        Plane.Worker("default", pod).LogFile(container) is var file && File.Exists(file) ? File.ReadAllText(file) : "";
+
+    /// <summary>For what nothing announces: files and processes.</summary>
+    public static async Task UntilAsync(Func<bool> condition)
+    {
+        using var timeout = new CancellationTokenSource(s_patience);
+        while (!condition())
+        {
+            await Task.Delay(5, timeout.Token);
+        }
+    }
 
     public async ValueTask DisposeAsync()
     {
