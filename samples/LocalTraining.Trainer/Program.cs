@@ -13,8 +13,18 @@ try
         c.Cancel = true;
         training.AskForCheckpoint();
     });
-    training.Run();
-    return 0;
+    try
+    {
+        training.Run();
+        return 0;
+    }
+    catch (Exception e) when (e is InvalidDataException or InvalidOperationException or IOException)
+    {
+        // Ends with the connections still open: whoever fails first should be the first to be gone.
+        Console.Error.WriteLine($"{e.GetType().Name}: {e.Message}\n{e.StackTrace}");
+        Environment.Exit(1);
+        return 1;
+    }
 }
 catch (ArgumentException e)
 {
@@ -26,7 +36,7 @@ catch (PeerLostException e)
     Console.Error.WriteLine($"peer lost: {e.Message}");
     return 13;
 }
-catch (Exception e) when (e is InvalidDataException or InvalidOperationException or IOException or TimeoutException)
+catch (Exception e) when (e is IOException or TimeoutException)
 {
     Console.Error.WriteLine($"{e.GetType().Name}: {e.Message}\n{e.StackTrace}");
     return 1;
