@@ -22,7 +22,7 @@ public sealed class GangTests
 
     [Theory]
     [InlineData(8)]
-    [InlineData(64)]
+    [InlineData(16)]
     public async Task Recovery_ProcessKilled_RestartsAllInPlaceWithFewWritesAndNoList(int workers)
     {
         await using var lab = await Lab.StartAsync(workers);

@@ -65,21 +65,23 @@ internal static class Timeline
             }
         }
 
+        var height = 0;
         foreach (var fault in run.Events().Where(e => e.Level == "fault"))
         {
+            height = (height + 1) % 4;
             var line = plot.Add.VerticalLine(Seconds(run, fault.At));
             line.Color = Colors.Black;
             line.LineWidth = 1.5f;
             line.LinePattern = LinePattern.Dashed;
-            var label = plot.Add.Text(fault.Text, Seconds(run, fault.At), spans.Max(s => s.Rank) + 0.55);
-            label.LabelRotation = -20;
+            var label = plot.Add.Text(fault.Text.Length <= 44 ? fault.Text : fault.Text[..41] + "...", Seconds(run, fault.At), spans.Max(s => s.Rank) + 0.9 + (0.7 * height));
             label.LabelFontSize = 12;
+            label.LabelBackgroundColor = Colors.White.WithAlpha(0.8);
         }
 
         plot.Legend.ManualItems.AddRange(States.Where(s => spans.Any(x => x.State == s.State))
             .Select(s => new LegendItem { LabelText = s.Name, FillColor = Color.FromHex(s.Colour) }));
         plot.ShowLegend(Edge.Bottom);
-        plot.Axes.SetLimitsY(-0.7, spans.Max(s => s.Rank) + 3);
+        plot.Axes.SetLimitsY(-0.7, spans.Max(s => s.Rank) + 4);
     }
 
     private static double Seconds(RunState run, DateTimeOffset moment) => (moment - run.Started).TotalSeconds;

@@ -59,7 +59,9 @@ internal sealed record GangState
 
     /// <summary>When a step was last done anywhere, in this attempt.</summary>
     public DateTimeOffset LastAdvance { get; init; }
+    /// <summary>Of the recovery under way, until its books are closed.</summary>
     public RecoveryTiming? Timing { get; init; }
+    public RecoveryTiming? LastTiming { get; init; }
     public string? Outcome { get; init; }
     public bool Stopping { get; init; }
 

@@ -143,7 +143,7 @@ internal static class Reconciler
     private static void Flush(GangDraft draft)
     {
         if (draft.State is not { Timing: { BarrierComplete: not null } timing, Plan: { } plan }) return;
-        draft.Set(s => s with { Timing = null });
+        draft.Set(s => s with { Timing = null, LastTiming = timing });
         draft.Tell(new RecoveryCompleted(draft.Spec.Name, draft.Now, plan, timing));
     }
 

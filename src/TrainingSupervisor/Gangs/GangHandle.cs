@@ -18,6 +18,9 @@ public sealed class GangHandle
     /// <summary>Whether this process leads the gang; false while another holds its Lease.</summary>
     public bool IsLeading => _runner.IsLeading;
 
+    /// <summary>Where the time of the recovery that is under way, or of the last one, has gone so far; null before the first.</summary>
+    public RecoveryTiming? LastTiming => _runner.LastTiming;
+
     /// <summary>Everything that happens, from the launch on; a late subscriber is given the last 1,024 events first. Ends with the gang.</summary>
     public IObservable<GangEvent> Events => _runner.Events;
 

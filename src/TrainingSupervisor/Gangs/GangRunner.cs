@@ -40,6 +40,8 @@ internal sealed class GangRunner : IAsyncDisposable
     public IObservable<GangEvent> Events => _subject;
     public Task<GangResult> Completion => _completion.Task;
 
+    public RecoveryTiming? LastTiming => _loop?.State is { } state ? state.Timing ?? state.LastTiming : null;
+
     public GangStatus Status
     {
         get
