@@ -81,6 +81,8 @@ internal static class Launcher
             o.SingleLine = true;
             o.TimestampFormat = "HH:mm:ss.fff ";
         });
+        // What stops the host is told once, in words, by RunAsync.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddTrainingSupervisor(options =>
         {
             options.ClientConfiguration = cluster?.CreateClientConfiguration();
