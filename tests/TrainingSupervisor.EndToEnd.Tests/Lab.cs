@@ -32,7 +32,7 @@ internal sealed class Lab : IAsyncDisposable
     public static GangBuilder Describe(int workers, int spares, params string[] command) => Gang.Create("job")
         .AddRole("w", r => r.WithCount(workers).WithSpares(spares).WithImage("local/worker:1").WithCommand(command).WithAgentFromImageVolume(AgentImage).WithOnePerNode())
         .WithHeartbeat(TimeSpan.FromMilliseconds(500))
-        .WithFence(TimeSpan.FromSeconds(2))
+        .WithFence(TimeSpan.FromSeconds(5))
         .WithStartDeadline(TimeSpan.FromSeconds(50))
         .WithBarrierDeadline(TimeSpan.FromSeconds(30));
 
