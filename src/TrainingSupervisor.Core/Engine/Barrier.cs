@@ -210,6 +210,7 @@ internal static class Barrier
             draft.Put(pod with
             {
                 MayRun = true,
+                RestartCause = null,
                 ReleasedAttempt = state.Attempt,
                 ReleasedInstance = pod.Agent!.Instance,
                 ReleasedAt = draft.Now,

@@ -17,11 +17,6 @@ internal static class ExitDetector
         }
 
         if (draft.State.Stage != Stage.Running) return null;
-        if (agent.Phase == AgentPhase.Waiting && pod.RanAttempt == attempt)
-        {
-            return FailureDetector.Of(pod, FailureKind.Killed, "the agent is new and its worker is gone: something restarted the container", draft.Now, "agent");
-        }
-
         return agent.Phase == AgentPhase.Running && pod.Progress is { Unhealthy.Length: > 0 } p && p.Attempt == attempt
             ? FailureDetector.Of(pod, FailureKind.HealthCheckFailed, $"the worker says: {p.Unhealthy}", draft.Now, "progress")
             : null;

@@ -45,6 +45,9 @@ internal sealed record GangState
     public ImmutableArray<string> Workers { get; init; } = [];
     public ImmutableDictionary<string, PodState> Pods { get; init; } = ImmutableDictionary<string, PodState>.Empty;
     public ImmutableDictionary<string, NodeObservation> Nodes { get; init; } = ImmutableDictionary<string, NodeObservation>.Empty;
+
+    /// <summary>Until when we are known to have seen the Leases of nodes as they are.</summary>
+    public DateTimeOffset LeaseView { get; init; } = DateTimeOffset.MinValue;
     public ImmutableSortedDictionary<string, string> Quarantined { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
     public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;

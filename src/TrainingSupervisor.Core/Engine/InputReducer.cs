@@ -12,6 +12,7 @@ internal static class InputReducer
             case PodSeen seen: Seen(draft, seen.Pod); break;
             case PodGone gone: Gone(draft, gone); break;
             case NodeSeen seen: draft.Set(s => s with { Nodes = s.Nodes.SetItem(seen.Node.Name, seen.Node) }); break;
+            case LeaseViewSeen view: draft.Set(s => view.FreshUntil > s.LeaseView ? s with { LeaseView = view.FreshUntil } : s); break;
             case NodeGone gone: NodeIsGone(draft, gone); break;
             case AgentSeen seen: Agent(draft, seen); break;
             case AgentGone gone: AgentIsGone(draft, gone); break;
@@ -35,7 +36,7 @@ internal static class InputReducer
         if (known?.Uid is { } uid && uid != pod.Uid)
         {
             // Another object under a name that we have used: whoever made it, it is not the Pod that we know.
-            known = known with { Uid = null, Agent = null, Connected = false };
+            known = known with { Uid = null, Agent = null, Connected = false, RestartCause = null };
         }
 
         if (known is null)
@@ -51,6 +52,7 @@ internal static class InputReducer
             Node = pod.Node ?? known.Node,
             Address = known.Address.Length > 0 ? known.Address : pod.Address ?? "",
             Gone = false,
+            RestartCause = known.RestartCause ?? RestartDetector.CauseIn(pod),
             Doomed = known.Doomed || (pod.Worker is not null && known.Worker is null),
         });
     }

@@ -18,8 +18,6 @@ internal static class LossDetector
                 var what = pod.Agent is null ? "its agent has never been heard of" : "its agent is silent";
                 return FailureDetector.Of(pod, FailureKind.NodeLost, $"{node.Name} {evidence}, and {what}", pod.LastSign, "node lease");
             }
-
-            if (pod.Agent is not null && node.LeaseSeen is { } seen) draft.WakeAt(seen + NodeHealth.LeaseIsLateAfter(node));
         }
 
         // An agent that leaves for a restart is not lost; the barrier's deadline watches over that.

@@ -15,8 +15,8 @@ internal static class NodeHealth
         if (node.Ready is null && node.ReadyReason is "NodeStatusUnknown") return $"is not ready: {node.ReadyReason} {node.ReadyMessage}".TrimEnd();
         if (node.Taints.Contains("node.kubernetes.io/unreachable:NoExecute")) return "has the taint node.kubernetes.io/unreachable";
         if (node.LeaseSeen is not { } seen) return null;
-        var late = seen + LeaseIsLateAfter(node);
-        if (draft.Now >= late) return $"has not renewed its lease for {(draft.Now - seen).TotalSeconds:0.0} s";
-        return null;
+        // Late is only what we would have seen: while the API server is away, every Lease looks old.
+        var unchanged = draft.State.LeaseView - seen;
+        return unchanged >= LeaseIsLateAfter(node) ? $"has not renewed its lease for {unchanged.TotalSeconds:0.0} s" : null;
     }
 }

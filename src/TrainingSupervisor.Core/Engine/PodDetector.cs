@@ -59,6 +59,12 @@ internal static class PodDetector
             return FailureDetector.Of(state, FailureKind.PodDeleted, $"the Pod ended: {pod.Phase} {pod.Reason} {pod.Message}".TrimEnd(), draft.Now, "pod status");
         }
 
+        return ExitOf(state, container, draft.Now);
+    }
+
+    /// <summary>A container's end, as its status tells it.</summary>
+    public static Failure ExitOf(PodState state, ContainerObservation container, DateTimeOffset now)
+    {
         var signal = container.Signal > 0 ? container.Signal : container.ExitCode > 128 ? container.ExitCode - 128 : 0;
         var (kind, evidence) = container.Reason switch
         {
@@ -67,7 +73,7 @@ internal static class PodDetector
             _ when signal > 0 => (FailureKind.Killed, $"ended by signal {signal}{ExitDetector.SignalName(signal)}"),
             _ => (FailureKind.ApplicationError, $"exit code {container.ExitCode}"),
         };
-        return FailureDetector.Of(state, kind, $"container {container.Name}: {evidence}", draft.Now, "pod status") with
+        return FailureDetector.Of(state, kind, $"container {container.Name}: {evidence}", now, "pod status") with
         {
             ExitCode = container.ExitCode,
             Signal = signal > 0 ? signal : null,

@@ -24,6 +24,12 @@ internal sealed record PodState
     public DateTimeOffset LastSign { get; init; }
     public ProgressObservation? Progress { get; init; }
 
+    /// <summary>
+    /// The container whose exit made the kubelet restart all containers, as the status showed it while it did; kept, since afterwards every
+    /// container reads 137 RestartingAllContainers. Null when that moment was not seen, or the restart was ours.
+    /// </summary>
+    public ContainerObservation? RestartCause { get; init; }
+
     /// <summary>The object is gone from the API.</summary>
     public bool Gone { get; init; }
 

@@ -9,6 +9,9 @@ public enum FailureKind
     /// <summary>The worker was ended by a signal that nobody here sent.</summary>
     Killed,
 
+    /// <summary>The Pod's containers were restarted, nobody here ordered it, and the exit that caused it was not seen: cause unknown.</summary>
+    UnorderedRestart,
+
     /// <summary>The kernel ended the worker, or a child of it, for want of memory.</summary>
     OutOfMemory,
 

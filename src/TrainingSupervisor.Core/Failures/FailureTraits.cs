@@ -27,6 +27,7 @@ internal static class FailureTraits
         FailureKind.Killed => 2,
         FailureKind.HealthCheckFailed => 2,
         FailureKind.ApplicationError => 3,
+        // Says only that something happened: whatever else is known of the same moment is the better cause.
         _ => 4,
     };
 }

@@ -102,6 +102,7 @@ internal static class RecoveryPlanner
         if (pod.Connected && pod.Agent?.Phase == AgentPhase.Waiting) return Step(RecoveryStep.Keep, "it waits at the barrier already");
         if (strategy == RecoveryStrategy.RestartProcesses) return Step(RecoveryStep.RestartProcess, "the strategy restarts processes");
         if (!state.RestartsInPlace) return Step(RecoveryStep.RestartProcess, "the API server does not know RestartAllContainers");
+        if (pod.Pod is { RestartsInPlace: false }) return Step(RecoveryStep.RestartProcess, "its Pod was made without the rule for RestartAllContainers");
         var node = pod.Node is null ? null : state.Nodes.GetValueOrDefault(pod.Node);
         return node is { RestartsInPlace: false }
             ? Step(RecoveryStep.RestartProcess, $"node {node.Name} does not declare RestartAllContainersOnContainerExits")

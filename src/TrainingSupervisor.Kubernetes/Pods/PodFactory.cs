@@ -8,7 +8,7 @@ namespace TrainingSupervisor.Kubernetes;
 /// <summary>From a role and a request to a Pod. Pure.</summary>
 internal static class PodFactory
 {
-    public const int RestartExitCode = 88;
+    public const int RestartExitCode = RestartDetector.RestartExitCode;
     public const string AgentDirectory = "/gang/agent";
     public const string RunDirectory = "/gang/run";
     public const string SecretDirectory = "/gang/secret";

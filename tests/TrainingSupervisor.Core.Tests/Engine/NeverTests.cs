@@ -60,7 +60,7 @@ public sealed class NeverTests
         var pods = world.Pods.Values.ToList();
         var pod = pods.Count == 0 ? null : pods[random.Next(pods.Count)];
         var nodes = world.Nodes.Where(n => n.Healthy).ToList();
-        switch (random.Next(8))
+        switch (random.Next(10))
         {
             case 0 when pod is not null: world.Exit(pod, random.Next(1, 100)); break;
             case 1 when pod is not null: world.Exit(pod, 137, 9); break;
@@ -74,6 +74,8 @@ public sealed class NeverTests
             case 5 when pod is not null: world.Blip(pod); break;
             case 6 when pod is not null: world.DeleteByOthers(pod); break;
             case 7: world.CrashSupervisor(random.Next(1, 4000)); break;
+            case 8 when pod is not null: world.RestartByOthers(pod, random.Next(1, 80), seen: random.Next(2) == 0); break;
+            case 9: world.ApiOutage(random.Next(10, 15000)); break;
             default: break;
         }
     }

@@ -13,7 +13,9 @@ internal sealed class World
     private readonly List<GangInput> _inbox = [];
     private long _order;
     private DateTimeOffset? _wake;
+    private readonly List<PodGone> _unseenGone = [];
     private bool _supervisorUp = true;
+    private DateTimeOffset _apiBackAt = DateTimeOffset.MinValue;
 
     public World(int seed, GangSpec spec, int nodes)
     {
@@ -22,6 +24,7 @@ internal sealed class World
         Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode($"node-{i}"))];
         State = GangMachine.Start(spec, ++Term, restartsInPlace: true, Now);
         foreach (var node in Nodes) Renew(node);
+        Look();
         Post(new CacheSynced());
     }
 
@@ -136,6 +139,38 @@ internal sealed class World
         After(Random.Next(10, 1500), () => Connect(pod));
     }
 
+    /// <summary>A container that is not ours ends with a code for which its rule restarts all: an agent and its worker are victims.</summary>
+    public void RestartByOthers(SimPod pod, int code, bool seen)
+    {
+        if (!pod.Alive || pod.Removed || pod.Deleting || pod.Node is not { Healthy: true }) return;
+        Note($"all containers of {pod.Name} are restarted by another one's exit {code}, {(seen ? "seen" : "not seen")}");
+        pod.Faulty = true;
+        pod.Alive = false;
+        if (seen) Post(new PodSeen(pod.Observe() with { AllContainersRestarting = true, Containers = [Helper(code)] }));
+        pod.Restarts++;
+        Disconnect(pod);
+        After(Random.Next(20, 400), () => Boot(pod));
+
+        static ContainerObservation Helper(int code) => new() { Name = "helper", State = ContainerState.Terminated, Reason = "Error", ExitCode = code };
+    }
+
+    /// <summary>Nothing of the API server can be reached, by nobody; agents and supervisor still talk.</summary>
+    public void ApiOutage(double ms)
+    {
+        if (Now < _apiBackAt) return;
+        Note("the API server is away");
+        _apiBackAt = Now + TimeSpan.FromMilliseconds(ms);
+        After(ms, () =>
+        {
+            Note("the API server is back");
+            foreach (var node in Nodes) Renew(node);
+            foreach (var gone in _unseenGone) Post(gone);
+            _unseenGone.Clear();
+            foreach (var pod in Pods.Values) Post(new PodSeen(pod.Observe()));
+            Post(new LeaseViewSeen(Now));
+        });
+    }
+
     public void DeleteByOthers(SimPod pod)
     {
         Note($"someone deletes {pod.Name}");
@@ -159,11 +194,43 @@ internal sealed class World
             State = Record is { } record
                 ? GangMachine.Resume(Spec, term, restartsInPlace: true, record, Now)
                 : GangMachine.Start(Spec, term, restartsInPlace: true, Now);
-            foreach (var node in Nodes) Post(new NodeSeen(node.Seen(Now)));
-            foreach (var pod in Pods.Values) Post(new PodSeen(pod.Observe()));
-            Post(new CacheSynced());
+            Synced();
             foreach (var pod in Everything.Where(p => p.Alive).ToList()) After(Random.Next(5, 300), () => Connect(pod));
         });
+    }
+
+    /// <summary>A new supervisor lists; it waits for that while the API server is away.</summary>
+    private void Synced()
+    {
+        var term = Term;
+        if (Now < _apiBackAt)
+        {
+            _queue.Enqueue(
+                () =>
+                {
+                    if (term == Term) Synced();
+                },
+                (_apiBackAt + TimeSpan.FromMilliseconds(1), ++_order));
+            return;
+        }
+
+        foreach (var node in Nodes) Post(new NodeSeen(node.Seen(Now)));
+        foreach (var pod in Pods.Values) Post(new PodSeen(pod.Observe()));
+        Post(new LeaseViewSeen(Now));
+        Post(new CacheSynced());
+    }
+
+    /// <summary>An effect at the API server; it is tried again until that is back.</summary>
+    private void AtApi(double ms, Action what) => After(ms, () =>
+    {
+        if (Now >= _apiBackAt) what();
+        else AtApi((_apiBackAt - Now).TotalMilliseconds + ms, what);
+    });
+
+    private void Look()
+    {
+        Post(new LeaseViewSeen(Now));
+        After(1000, Look);
     }
 
     private void Pump()
@@ -186,9 +253,14 @@ internal sealed class World
         {
             case Publish p:
                 Events.Add(p.Event);
+                if (p.Event is FailureDetected { Failure: { Kind: FailureKind.NodeLost } lost })
+                {
+                    Must(Nodes.Single(n => n.Name == lost.Node).EverFaulty, $"{lost.Node} is healthy and called lost: {lost.Evidence}");
+                }
+
                 break;
             case SaveRecord save:
-                After(Random.Next(1, 20), () =>
+                AtApi(Random.Next(1, 20), () =>
                 {
                     if (!_supervisorUp || term != Term) return;
                     Writes++;
@@ -198,7 +270,7 @@ internal sealed class World
                 break;
             case CreatePod create:
                 Must(Record is not null && Record.Attempt >= State.Attempt, $"{create.Request.Name} created before its record");
-                After(Random.Next(1, 50), () => Create(create.Request));
+                AtApi(Random.Next(1, 50), () => Create(create.Request));
                 break;
             case DeletePod delete:
                 Must(!State.IsOver ? Record!.Attempt >= State.Attempt : true, $"{delete.Name} deleted before its record");
@@ -207,7 +279,7 @@ internal sealed class World
                     Must(victim.Faulty || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
                 }
 
-                After(Random.Next(1, 50), () => Delete(delete.Name, delete.Uid, delete.Force));
+                AtApi(Random.Next(1, 50), () => Delete(delete.Name, delete.Uid, delete.Force));
                 break;
             case RestartWorker r:
                 Must(Record!.Attempt >= r.Attempt, "restart before its record");
@@ -339,7 +411,8 @@ internal sealed class World
         if (!Pods.Remove(pod.Name)) return;
         pod.Removed = true;
         if (pod.Alive) Ghosts.Add(pod);
-        Post(new PodGone(pod.Name, pod.Uid));
+        if (Now < _apiBackAt) _unseenGone.Add(new PodGone(pod.Name, pod.Uid));
+        else Post(new PodGone(pod.Name, pod.Uid));
         // A kubelet that is there ends what was force-deleted.
         if (pod.Node is { Healthy: true }) After(Random.Next(1, 500), () => End(pod, PodPhase.Failed, 137));
     }
@@ -390,6 +463,7 @@ internal sealed class World
     private void Renew(SimNode node)
     {
         if (!node.Healthy || node.RenewedAt == Now) return;
+        if (Now < _apiBackAt) return;
         node.RenewedAt = Now;
         Post(new NodeSeen(node.Seen(Now)));
         After(1000, () => Renew(node));
@@ -397,7 +471,9 @@ internal sealed class World
 
     private void Post(GangInput input)
     {
-        if (_supervisorUp) _inbox.Add(input);
+        if (!_supervisorUp) return;
+        if (Now < _apiBackAt && input is PodSeen or PodGone or NodeSeen or NodeGone or LeaseViewSeen) return;
+        _inbox.Add(input);
     }
 
     private void Note(string text) => Log.Add($"{Now:ss.fff} {text}");
@@ -411,8 +487,9 @@ internal sealed class World
 internal sealed class SimNode(string name)
 {
     public string Name { get; } = name;
-    public bool Dead { get; set; }
-    public bool Partitioned { get; set; }
+    public bool EverFaulty { get; private set; }
+    public bool Dead { get; set => EverFaulty |= field = value; }
+    public bool Partitioned { get; set => EverFaulty |= field = value; }
     public DateTimeOffset RenewedAt { get; set; } = DateTimeOffset.MinValue;
     public bool Healthy => !Dead && !Partitioned;
 
@@ -436,6 +513,7 @@ internal sealed class SimPod(PodRequest request, string uid)
     public PodPhase PodPhase { get; set; } = PodPhase.Pending;
     public int ContainerExit { get; set; }
     public int Instance { get; set; }
+    public int Restarts { get; set; }
     public AgentPhase Phase { get; set; } = AgentPhase.Waiting;
     public int Attempt { get; set; }
     public int Rank { get; set; } = -1;
@@ -459,6 +537,7 @@ internal sealed class SimPod(PodRequest request, string uid)
                 Name = "worker",
                 State = Ended ? ContainerState.Terminated : PodPhase == PodPhase.Running ? ContainerState.Running : ContainerState.Waiting,
                 ExitCode = ContainerExit,
+                RestartCount = Restarts,
             },
         ],
     };

@@ -1,0 +1,85 @@
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+public sealed class RestartDetectorTests
+{
+    [Fact]
+    public void Step_OthersRestartSeen_CauseIsTheContainerThatEnded()
+    {
+        var world = Started();
+        world.RestartByOthers(world.PodOf(1), 42, seen: true);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        var cause = world.Events.OfType<RecoveryPlanned>().Last().Plan.Cause!;
+        Assert.Equal((FailureKind.ApplicationError, 42, new WorkerId("trainer", 1)), (cause.Kind, cause.ExitCode!.Value, cause.Worker!.Value));
+        Assert.Contains("container helper", cause.Evidence, StringComparison.Ordinal);
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+    }
+
+    [Fact]
+    public void Step_OthersRestartMissed_CauseIsUnknownAndNotInvented()
+    {
+        var world = Started();
+        world.RestartByOthers(world.PodOf(1), 42, seen: false);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        var cause = world.Events.OfType<RecoveryPlanned>().Last().Plan.Cause!;
+        Assert.Equal((FailureKind.UnorderedRestart, (int?)null), (cause.Kind, cause.ExitCode));
+        Assert.Contains("cause unknown", cause.Evidence, StringComparison.Ordinal);
+        Assert.Contains("restart count 1", cause.Evidence, StringComparison.Ordinal);
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+    }
+
+    [Fact]
+    public void CauseIn_RestartOfOurs_IsNone()
+    {
+        Assert.Null(RestartDetector.CauseIn(Status(true, Ended("worker", RestartDetector.RestartExitCode, "Error"))));
+        Assert.Null(RestartDetector.CauseIn(Status(true, Ended("helper", 137, "Error"), Ended("worker", RestartDetector.RestartExitCode, "Error"))));
+    }
+
+    [Fact]
+    public void CauseIn_OnlyVictims_IsNone()
+    {
+        Assert.Null(RestartDetector.CauseIn(Status(true, Ended("worker", 137, "RestartingAllContainers"))));
+        Assert.Null(RestartDetector.CauseIn(Status(false, Ended("worker", 137, "OOMKilled"))));
+    }
+
+    [Fact]
+    public void CauseIn_FinishedInitContainerBesideTheTrigger_IsTheTrigger()
+    {
+        var init = Ended("init", 0, "Completed") with { Initial = true };
+        Assert.Equal("helper", RestartDetector.CauseIn(Status(true, init, Ended("helper", 0, "Completed")))!.Name);
+        Assert.Equal("helper", RestartDetector.CauseIn(Status(true, init, Ended("helper", 137, "OOMKilled")))!.Name);
+    }
+
+    [Fact]
+    public void Step_VictimsAfterTheCause_DoNotOverwriteIt()
+    {
+        var world = Started();
+        var pod = world.PodOf(1);
+        var status = pod.Observe();
+        var state = world.State;
+        state = GangMachine.Step(state, [new PodSeen(status with { AllContainersRestarting = true, Containers = [Ended("helper", 137, "OOMKilled")] })], world.Now).State;
+        state = GangMachine.Step(state, [new PodSeen(status with { AllContainersRestarting = true, Containers = [Ended("worker", 137, "RestartingAllContainers")] })], world.Now).State;
+        state = GangMachine.Step(state, [new PodSeen(status with { Phase = PodPhase.Pending })], world.Now).State;
+
+        Assert.Equal(("helper", "OOMKilled"), (state.Pods[pod.Name].RestartCause!.Name, state.Pods[pod.Name].RestartCause!.Reason));
+        Assert.Empty(state.Failures);
+    }
+
+    private static World Started()
+    {
+        var world = new World(1, Specs.Gang().Build(), nodes: 8);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal(Stage.Running, world.State.Stage);
+        return world;
+    }
+
+    private static ContainerObservation Ended(string name, int code, string reason) =>
+        new() { Name = name, State = ContainerState.Terminated, ExitCode = code, Reason = reason };
+
+    private static PodObservation Status(bool restarting, params ContainerObservation[] containers) =>
+        new() { Name = "p", Uid = "u", Role = "trainer", Phase = PodPhase.Running, AllContainersRestarting = restarting, Containers = [.. containers] };
+}
