@@ -25,7 +25,7 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
         var sums = new float[model.Weights.Length + 1];
         while (step < arguments.Steps)
         {
-            Misbehave();
+            Misbehave(step);
             Array.Clear(sums);
             for (var i = 0; i < share; i++)
             {
@@ -71,12 +71,20 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
         File.WriteAllText(Path.Combine(arguments.Checkpoints, "final.sha256"), Convert.ToHexStringLower(SHA256.HashData(bytes)) + "\n");
     }
 
-    /// <summary>For rehearsals: a file in the faults directory makes this rank fail or hang, once.</summary>
-    private void Misbehave()
+    /// <summary>
+    /// For rehearsals: a file in the faults directory makes this rank fail or hang, once; a file <c>hold</c> keeps all from their last step.
+    /// </summary>
+    private void Misbehave(int step)
     {
         if (arguments.Faults is null) return;
         if (Taken("fail")) throw new InvalidDataException("bad sample in shard " + contract.Rank);
         if (Taken("hang")) Thread.Sleep(Timeout.Infinite);
+
+        while (step == arguments.Steps - 1 && File.Exists(Path.Combine(arguments.Faults, "hold")))
+        {
+            Thread.Sleep(20);
+            if (Taken("fail")) throw new InvalidDataException("bad sample in shard " + contract.Rank);
+        }
 
         bool Taken(string fault)
         {

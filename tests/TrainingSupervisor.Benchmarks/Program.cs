@@ -8,27 +8,24 @@ var workers = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture)
 var recoveries = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 10;
 
 await using var lab = await Lab.StartAsync(workers);
-var gang = await lab.LaunchAsync(Lab.Describe(workers, 0, "sleep", "3600").Build());
-await Lab.RunningAsync(gang, 1);
+var gang = await lab.LaunchAsync(lab.Idle(workers));
+await lab.RunningAsync(gang, 1);
+await lab.RecordedAsync(gang, 1);
 var rows = new List<double[]>();
 Console.WriteLine($"{workers} workers, SIGKILL of one worker process, all restarted in place; milliseconds");
 Console.WriteLine("      detect  gather  decide+command  restart  release   total   supervisor  writes  lists");
 for (var i = 0; i < recoveries; i++)
 {
     var attempt = gang.Status.Attempt;
-    lab.Cluster.Requests.Reset();
-    foreach (var id in lab.Cluster.FindProcesses(gang.Status.Workers[i % workers].Pod, "worker"))
-    {
-        using var process = System.Diagnostics.Process.GetProcessById(id);
-        if (process.ProcessName == "sleep") process.Kill();
-    }
-
-    await Lab.RunningAsync(gang, attempt + 1);
+    lab.Embedded.Requests.Reset();
+    await lab.Cluster.KillWorkerAsync(gang.Status.Workers[i % workers].Pod);
+    await lab.RunningAsync(gang, attempt + 1);
+    await lab.RecordedAsync(gang, attempt + 1);
     // The workers report no steps: the next failure closes the books, so look at the plan and the record of the released one.
     var t = gang.LastTiming ?? throw new InvalidOperationException("no timing");
     double Ms(DateTimeOffset? from, DateTimeOffset? to) => (to!.Value - from!.Value).TotalMilliseconds;
-    var writes = lab.Cluster.Requests.Count(r => r.IsWrite && r.Resource != "leases");
-    var lists = lab.Cluster.Requests.Count(r => r.Verb == "list");
+    var writes = lab.Embedded.Requests.Count(r => r.IsWrite && r.Resource != "leases");
+    var lists = lab.Embedded.Requests.Count(r => r.Verb == "list");
     var gather = Ms(t.Detected, t.Decided);
     var own = Ms(t.Decided, t.Commanded) + Ms(t.BarrierComplete, t.Released);
     double[] row = [Ms(t.Failed, t.Detected), gather, Ms(t.Decided, t.Commanded), Ms(t.Commanded, t.BarrierComplete), Ms(t.BarrierComplete, t.Released), Ms(t.Failed, t.Released), own, writes, lists];

@@ -1,55 +1,100 @@
 using k8s;
-using TrainingSupervisor.Testing;
+using k8s.Models;
 
 namespace TrainingSupervisor.EndToEnd.Tests;
 
+[Collection(nameof(OneAtATime))]
 public sealed class GangTests
 {
     [Fact]
     public async Task Gang_WorkersEndWell_SucceedsWithRanksOfTheContract()
     {
         await using var lab = await Lab.StartAsync(3);
-        var directory = Directory.CreateTempSubdirectory().FullName;
-        var gang = await lab.LaunchAsync(Lab.Describe(3, 0, "sh", "-c", $"echo $RANK/$WORLD_SIZE/$GANG_WORKER/$GANG_ATTEMPT > {directory}/$RANK").Build());
-        var result = await gang.WaitAsync().WaitAsync(Lab.Patience);
+        var gang = await lab.LaunchAsync(lab.Describe(3, 0, "sh", "-c", "echo rank=$RANK/$WORLD_SIZE/$GANG_WORKER/$GANG_ATTEMPT; sleep 1"));
+        var pods = gang.Status.Workers.Select(w => w.Pod).ToList();
+        var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
+        var said = new List<string>();
+        using var client = lab.CreateClient();
+        foreach (var pod in pods)
+        {
+            using var reader = new StreamReader(await client.CoreV1.ReadNamespacedPodLogAsync(pod, lab.Cluster.Namespace, container: "worker"));
+            said.AddRange((await reader.ReadToEndAsync()).Split('\n').Where(l => l.StartsWith("rank=", StringComparison.Ordinal)));
+        }
 
         Assert.True(result.Succeeded, result.Outcome);
-        Assert.Equal(
-            ["0/3/w-0/1", "1/3/w-1/1", "2/3/w-2/1"],
-            Directory.EnumerateFiles(directory).Order(StringComparer.Ordinal).Select(f => File.ReadAllText(f).Trim()));
-        Directory.Delete(directory, recursive: true);
-    }
-
-    [Theory]
-    [InlineData(8)]
-    [InlineData(16)]
-    public async Task Recovery_ProcessKilled_RestartsAllInPlaceWithFewWritesAndNoList(int workers)
-    {
-        await using var lab = await Lab.StartAsync(workers);
-        var gang = await lab.LaunchAsync(Lab.Describe(workers, 0, "sleep", "600").Build());
-        await Lab.RunningAsync(gang, 1);
-        lab.Cluster.Requests.Reset();
-        KillWorker(lab, gang.Status.Workers[2].Pod);
-        await Lab.RunningAsync(gang, 2);
-        var plan = (await Lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
-
-        Assert.Equal((FailureKind.Killed, new WorkerId("w", 2)), (plan.Cause!.Kind, plan.Cause.Worker!.Value));
-        Assert.All(plan.Steps, s => Assert.Equal(RecoveryStep.RestartInPlace, s.Step));
-        Assert.InRange(lab.Cluster.Requests.Count(r => r.IsWrite && r.Resource != "leases"), 1, 6);
-        Assert.Equal(0, lab.Cluster.Requests.Count(r => r.Verb == "list"));
-        Assert.Equal(0, lab.Cluster.Requests.Count(r => r.Resource == "pods" && r.IsWrite));
+        Assert.Equal(["rank=0/3/w-0/1", "rank=1/3/w-1/1", "rank=2/3/w-2/1"], said.Order(StringComparer.Ordinal));
     }
 
     [Fact]
+    public async Task Recovery_ProcessKilled_RestartsAllInPlace()
+    {
+        await using var lab = await Lab.StartAsync(3);
+        var gang = await lab.LaunchAsync(lab.Idle(3));
+        await lab.RunningAsync(gang, 1);
+        var before = await PodsAsync(lab);
+        await lab.Cluster.KillWorkerAsync(gang.Status.Workers[2].Pod);
+        await lab.RunningAsync(gang, 2);
+        var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
+
+        Assert.Equal((FailureKind.Killed, new WorkerId("w", 2), 9), (plan.Cause!.Kind, plan.Cause.Worker!.Value, plan.Cause.Signal));
+        Assert.All(plan.Steps, s => Assert.Equal(RecoveryStep.RestartInPlace, s.Step));
+        Assert.Equal(before, await PodsAsync(lab));
+    }
+
+    [Fact]
+    public async Task Recovery_ApplicationError_NamesTheCodeAndTheLastWords()
+    {
+        await using var lab = await Lab.StartAsync(2);
+        var script = "if [ $GANG_ATTEMPT = 1 ] && [ $RANK = 1 ]; then echo shard 7 is corrupt >&2; exit 3; fi; exec sleep 3600";
+        var gang = await lab.LaunchAsync(lab.Describe(2, 0, "sh", "-c", script));
+        await lab.RunningAsync(gang, 2);
+        var cause = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan.Cause!;
+
+        Assert.Equal((FailureKind.ApplicationError, 3, new WorkerId("w", 1)), (cause.Kind, cause.ExitCode, cause.Worker!.Value));
+        Assert.Contains("shard 7 is corrupt", cause.Evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Recovery_PodDeletedByOthers_IsMadeAnewAndTheOthersRestartInPlace()
+    {
+        await using var lab = await Lab.StartAsync(3);
+        var gang = await lab.LaunchAsync(lab.Idle(3));
+        await lab.RunningAsync(gang, 1);
+        using var client = lab.CreateClient();
+        await client.CoreV1.DeleteNamespacedPodAsync(gang.Status.Workers[0].Pod, lab.Cluster.Namespace, new V1DeleteOptions { GracePeriodSeconds = 1 });
+        await lab.RunningAsync(gang, 2);
+        var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
+
+        Assert.Equal((FailureKind.PodDeleted, new WorkerId("w", 0)), (plan.Cause!.Kind, plan.Cause.Worker!.Value));
+        Assert.Equal([RecoveryStep.Recreate, RecoveryStep.RestartInPlace, RecoveryStep.RestartInPlace], plan.Steps.Select(s => s.Step));
+    }
+
+    [Fact]
+    public async Task Supervisor_Restarted_WorkersTrainOn()
+    {
+        await using var lab = await Lab.StartAsync(2);
+        var gang = await lab.LaunchAsync(lab.Idle(2));
+        await lab.RunningAsync(gang, 1);
+        var before = await PodsAsync(lab);
+        await lab.RestartHostAsync();
+        var again = await lab.LaunchAsync(lab.Idle(2));
+        await lab.ExpectAsync<WorkerChanged>(again, w => w.Worker is { Rank: 0, State: "Running", Attempt: 1 });
+        await lab.ExpectAsync<WorkerChanged>(again, w => w.Worker is { Rank: 1, State: "Running", Attempt: 1 });
+
+        Assert.Equal(before, await PodsAsync(lab));
+        Assert.Equal((GangPhase.Running, 1), (again.Status.Phase, again.Status.Attempt));
+    }
+
+    [EmbeddedFact("a node has to die")]
     public async Task Recovery_NodeDies_SpareTakesOver()
     {
         await using var lab = await Lab.StartAsync(5);
-        var gang = await lab.LaunchAsync(Lab.Describe(3, 1, "sleep", "600").Build());
-        await Lab.RunningAsync(gang, 1);
-        await Lab.ExpectAsync<WorkerChanged>(gang, w => w.Worker.Worker is null && w.Worker.State == "Waiting");
-        await lab.Cluster.Nodes[gang.Status.Workers[1].Node!].FailAsync();
-        await Lab.RunningAsync(gang, 2);
-        var plan = (await Lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
+        var gang = await lab.LaunchAsync(lab.Idle(3, 1));
+        await lab.RunningAsync(gang, 1);
+        await lab.ExpectAsync<WorkerChanged>(gang, w => w.Worker.Worker is null && w.Worker.State == "Waiting");
+        await lab.Embedded.Nodes[gang.Status.Workers[1].Node!].FailAsync();
+        await lab.RunningAsync(gang, 2);
+        var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
 
         Assert.Equal(FailureKind.NodeLost, plan.Cause!.Kind);
         Assert.Equal(RecoveryStep.ReplaceWithSpare, plan.Steps[1].Step);
@@ -59,8 +104,8 @@ public sealed class GangTests
     public async Task Gang_CommandDoesNotExist_FailsWithOneClearMessage()
     {
         await using var lab = await Lab.StartAsync(1);
-        var gang = await lab.LaunchAsync(Lab.Describe(1, 0, "no-such-program").Build());
-        var result = await gang.WaitAsync().WaitAsync(Lab.Patience);
+        var gang = await lab.LaunchAsync(lab.Describe(1, 0, "no-such-program"));
+        var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
 
         Assert.Equal(GangPhase.Failed, result.Phase);
         Assert.Contains("no-such-program", result.Outcome, StringComparison.Ordinal);
@@ -71,9 +116,9 @@ public sealed class GangTests
     public async Task Gang_ImageCannotBeHad_FailsWithKubernetesMessage()
     {
         await using var lab = await Lab.StartAsync(1);
-        var gang = await lab.LaunchAsync(Gang.Create("job")
-            .AddRole("w", r => r.WithImage("registry.invalid/train:1").WithCommand("true").WithAgentFromImageVolume(Lab.AgentImage)).Build());
-        var result = await gang.WaitAsync().WaitAsync(Lab.Patience);
+        var request = lab.Cluster.Request(1, 0, ["true"]) with { WorkerImage = "registry.invalid/train:1" };
+        var gang = await lab.LaunchAsync(request.Describe());
+        var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
 
         Assert.Equal(GangPhase.Failed, result.Phase);
         Assert.Contains(nameof(FailureKind.ImageUnavailable), result.Outcome, StringComparison.Ordinal);
@@ -81,26 +126,26 @@ public sealed class GangTests
     }
 
     [Fact]
-    public async Task StopAsync_RunningGang_LeavesNoPodAndNoProcess()
+    public async Task StopAsync_RunningGang_LeavesNothing()
     {
         await using var lab = await Lab.StartAsync(2);
-        var gang = await lab.LaunchAsync(Lab.Describe(2, 0, "sleep", "601").Build());
-        await Lab.RunningAsync(gang, 1);
-        var processes = gang.Status.Workers.SelectMany(w => lab.Cluster.FindProcesses(w.Pod, "worker")).ToList();
-        var result = await gang.StopAsync().WaitAsync(Lab.Patience);
+        var gang = await lab.LaunchAsync(lab.Idle(2));
+        await lab.RunningAsync(gang, 1);
+        var processes = gang.Status.Workers.SelectMany(w => lab.Cluster.Embedded?.FindProcesses(w.Pod, "worker") ?? []).ToList();
+        var result = await gang.StopAsync().WaitAsync(lab.Cluster.Patience);
+        using var client = lab.CreateClient();
+        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
+        while ((await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace, cancellationToken: patience.Token)).Items.Count > 0) await Task.Delay(50, patience.Token);
 
-        Assert.NotEmpty(processes);
         Assert.Equal(GangPhase.Stopped, result.Phase);
-        using var client = lab.Cluster.CreateClient();
-        Assert.DoesNotContain((await client.CoreV1.ListNamespacedConfigMapAsync("default")).Items, c => c.Metadata.Name == "gang-job");
+        Assert.DoesNotContain((await client.CoreV1.ListNamespacedConfigMapAsync(lab.Cluster.Namespace)).Items, c => c.Metadata.Name == "gang-job");
+        Assert.Equal(lab.Cluster.Embedded is null, processes.Count == 0);
+        Assert.All(processes, id => Assert.False(Directory.Exists($"/proc/{id}"), $"process {id} is left"));
     }
 
-    private static void KillWorker(Lab lab, string pod)
+    private static async Task<List<string>> PodsAsync(Lab lab)
     {
-        foreach (var id in lab.Cluster.FindProcesses(pod, "worker"))
-        {
-            using var process = System.Diagnostics.Process.GetProcessById(id);
-            if (process.ProcessName == "sleep") process.Kill();
-        }
+        using var client = lab.CreateClient();
+        return [.. (await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace)).Items.Select(p => $"{p.Metadata.Name} {p.Metadata.Uid}").Order(StringComparer.Ordinal)];
     }
 }

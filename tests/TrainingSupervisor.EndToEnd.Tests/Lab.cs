@@ -1,69 +1,112 @@
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
-using System.Reflection;
+using k8s;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TrainingSupervisor.Testing;
 
 namespace TrainingSupervisor.EndToEnd.Tests;
 
-/// <summary>An embedded cluster, real agents, and a launcher's host.</summary>
+/// <summary>A cluster, real agents, and a launcher's host.</summary>
 internal sealed class Lab : IAsyncDisposable
 {
-    public const string AgentImage = "local/gang-agent:1";
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private Lab(ITestCluster cluster) => Cluster = cluster;
 
-    private Lab(EmbeddedCluster cluster, IHost host)
+    public ITestCluster Cluster { get; }
+    public EmbeddedCluster Embedded => Cluster.Embedded ?? throw new InvalidOperationException("This needs the embedded cluster: mark the test with EmbeddedFact.");
+    public IHost? Host { get; private set; }
+
+    /// <param name="nodes">How many nodes the test needs.</param>
+    /// <param name="configure">Settings of the embedded cluster.</param>
+    public static async Task<Lab> StartAsync(int nodes, Action<EmbeddedClusterOptions>? configure = null)
     {
-        Cluster = cluster;
-        Host = host;
+        var lab = new Lab(RealTestCluster.IsChosen ? await RealTestCluster.StartAsync(nodes) : await EmbeddedTestCluster.StartAsync(nodes, configure));
+        try
+        {
+            await lab.StartHostAsync();
+        }
+        catch
+        {
+            await lab.DisposeAsync();
+            throw;
+        }
+
+        return lab;
     }
 
-    public EmbeddedCluster Cluster { get; }
-    public IHost Host { get; private set; }
+    /// <summary>A worker that does nothing until it is killed.</summary>
+    public GangBuilder Idle(int workers, int spares = 0) => Describe(workers, spares, "sh", "-c", "echo $$ > $GANG_DIR/pid; exec sleep 3600");
 
-    public static async Task<Lab> StartAsync(int nodes)
+    public GangBuilder Describe(int workers, int spares, params string[] command) => Cluster.Request(workers, spares, command).Describe();
+
+    public Task<GangHandle> LaunchAsync(GangBuilder gang) => Host!.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(gang.Build());
+
+    /// <summary>Ends the supervisor of this process and starts another.</summary>
+    public async Task RestartHostAsync()
     {
-        var cluster = await EmbeddedCluster.StartAsync(new EmbeddedClusterOptions { NodeCount = nodes, NodeLeaseDuration = TimeSpan.FromSeconds(4) });
-        cluster.AddImage(AgentImage, typeof(Lab).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(a => a.Key == "AgentDirectory").Value!);
-        return new Lab(cluster, await StartHostAsync(cluster));
+        await StopHostAsync();
+        await StartHostAsync();
     }
 
-    public static GangBuilder Describe(int workers, int spares, params string[] command) => Gang.Create("job")
-        .AddRole("w", r => r.WithCount(workers).WithSpares(spares).WithImage("local/worker:1").WithCommand(command).WithAgentFromImageVolume(AgentImage).WithOnePerNode())
-        .WithHeartbeat(TimeSpan.FromMilliseconds(500))
-        .WithFence(TimeSpan.FromSeconds(5))
-        .WithStartDeadline(TimeSpan.FromSeconds(50))
-        .WithBarrierDeadline(TimeSpan.FromSeconds(30));
-
-    public Task<GangHandle> LaunchAsync(GangSpec spec) => Host.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(spec);
+    public async Task StopHostAsync()
+    {
+        if (Host is not { } host) return;
+        Host = null;
+        await host.StopAsync();
+        host.Dispose();
+    }
 
     /// <summary>Waits for an event; those of the past count too.</summary>
-    public static async Task<T> ExpectAsync<T>(GangHandle gang, Func<T, bool> where)
-        where T : GangEvent => await gang.Events.OfType<T>().FirstAsync(where).ToTask().WaitAsync(Patience);
+    public async Task<T> ExpectAsync<T>(GangHandle gang, Func<T, bool> where)
+        where T : GangEvent
+    {
+        var seen = new List<GangEvent>();
+        try
+        {
+            return await gang.Events.Do(seen.Add).OfType<T>().FirstAsync(where).ToTask().WaitAsync(Cluster.Patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"No {typeof(T).Name} as expected within {Cluster.Patience}. The last events:\n{string.Join('\n', seen.TakeLast(30))}");
+        }
+    }
 
-    public static Task RunningAsync(GangHandle gang, int attempt) =>
+    public Task RunningAsync(GangHandle gang, int attempt) =>
         ExpectAsync<PhaseChanged>(gang, p => p.Phase == GangPhase.Running && p.Attempt == attempt);
+
+    /// <summary>Waits until the gang record says that this attempt runs and no plan is in progress: after the recovery's last write.</summary>
+    public async Task RecordedAsync(GangHandle gang, int attempt)
+    {
+        using var client = CreateClient();
+        using var patience = new CancellationTokenSource(Cluster.Patience);
+        while (true)
+        {
+            var map = await client.CoreV1.ReadNamespacedConfigMapAsync($"gang-{gang.Name}", Cluster.Namespace, cancellationToken: patience.Token);
+            using var json = System.Text.Json.JsonDocument.Parse(map.Data["record"]);
+            if (json.RootElement.GetProperty("attempt").GetInt32() == attempt && !json.RootElement.TryGetProperty("plan", out _)) return;
+            await Task.Delay(20, patience.Token);
+        }
+    }
+
+    public IKubernetes CreateClient() => new k8s.Kubernetes(Cluster.CreateConfiguration());
 
     public async ValueTask DisposeAsync()
     {
-        await Host.StopAsync();
-        Host.Dispose();
+        await StopHostAsync();
         await Cluster.DisposeAsync();
     }
 
-    private static async Task<IHost> StartHostAsync(EmbeddedCluster cluster)
+    private async Task StartHostAsync()
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddTrainingSupervisor(o =>
         {
-            o.ClientConfiguration = cluster.CreateClientConfiguration();
-            o.Gateway.ListenAddress = System.Net.IPAddress.Loopback;
-            o.Gateway.AdvertisedAddress = "127.0.0.1";
-            o.Kubernetes.LeaseDuration = TimeSpan.FromSeconds(5);
+            Cluster.Request(1, 0, ["true"]).Configure(o);
+            o.KubeConfigPath = null;
+            o.ClientConfiguration = Cluster.CreateConfiguration();
         });
         var host = builder.Build();
         await host.StartAsync();
-        return host;
+        Host = host;
     }
 }
