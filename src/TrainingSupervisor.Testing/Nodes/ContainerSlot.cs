@@ -21,6 +21,9 @@ internal sealed class ContainerSlot(JsonObject spec, bool init)
 
     public IContainer? Current { get => _current; set => _current = value; }
 
+    /// <summary>How the current run was started; probes and hooks run in the same environment.</summary>
+    public ContainerLaunch? Launch { get; set; }
+
     /// <summary>Counts the runs, so that news of an older run can be told apart.</summary>
     public int Run { get; set; }
 

@@ -11,7 +11,7 @@ internal sealed partial class PodWorker
     private readonly List<Task> _tasks = [];
     private bool _restarting;
 
-    private void TryStart(ContainerSlot slot)
+    private async Task TryStartAsync(ContainerSlot slot)
     {
         var now = _context.Time.GetUtcNow();
         if (slot.NotBefore > now)
@@ -38,7 +38,7 @@ internal sealed partial class PodWorker
 
         try
         {
-            Start(slot, Prepare(slot));
+            await StartAsync(slot, Prepare(slot)).ConfigureAwait(false);
         }
         catch (MissingReferenceException e)
         {
@@ -131,18 +131,20 @@ internal sealed partial class PodWorker
         }
         : [];
 
-    private void Start(ContainerSlot slot, ContainerLaunch launch)
+    private async Task StartAsync(ContainerSlot slot, ContainerLaunch launch)
     {
         TrimLog(launch.LogFile);
         var container = _context.Runtime.Start(launch);
         Begin(slot, container);
+        slot.Launch = launch;
         slot.ContainerId = $"containerd://{launch.Id}{launch.Id}";
-        slot.State = new() { ["running"] = new JsonObject { ["startedAt"] = Json.Time(slot.StartedAt) } };
         if (_abort.IsCancellationRequested)
         {
             container.Kill();
         }
 
+        await PostStartAsync(slot, container).ConfigureAwait(false);
+        slot.State = new() { ["running"] = new JsonObject { ["startedAt"] = Json.Time(slot.StartedAt) } };
         var (run, end) = (slot.Run, slot.RunEnd!.Token);
         Track(WatchExitAsync(slot, container, run));
         slot.Started = !Prober.Has(slot.Spec, "startupProbe");
@@ -293,20 +295,6 @@ internal sealed partial class PodWorker
             case "startupProbe" or "livenessProbe" when !healthy:
                 Track(KillUnhealthyAsync(slot, container, kind));
                 break;
-        }
-    }
-
-    private async Task KillUnhealthyAsync(ContainerSlot slot, IContainer container, string kind)
-    {
-        var seconds = slot.Spec.At(kind).Number("terminationGracePeriodSeconds") ?? _pod.At("spec").Number("terminationGracePeriodSeconds") ?? 30;
-        container.Signal(Libc.SigTerm);
-        try
-        {
-            await container.Exited.WaitAsync(TimeSpan.FromSeconds(seconds), _context.Time, _abort.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
-        {
-            container.Kill();
         }
     }
 

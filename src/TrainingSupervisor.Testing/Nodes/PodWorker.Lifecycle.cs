@@ -35,7 +35,7 @@ internal sealed partial class PodWorker
 
         if (_mounted)
         {
-            StartWhatMayStart();
+            await StartWhatMayStartAsync().ConfigureAwait(false);
         }
 
         WriteStatus();
@@ -67,7 +67,7 @@ internal sealed partial class PodWorker
         }
     }
 
-    private void StartWhatMayStart()
+    private async Task StartWhatMayStartAsync()
     {
         foreach (var slot in _init)
         {
@@ -78,7 +78,7 @@ internal sealed partial class PodWorker
 
             if (slot.NeedsStart && !slot.IsRunning)
             {
-                TryStart(slot);
+                await TryStartAsync(slot).ConfigureAwait(false);
             }
 
             var through = slot.IsSidecar ? slot.Started : slot.Completed;
@@ -90,9 +90,9 @@ internal sealed partial class PodWorker
 
         _status.Initialized = true;
         _restarting = false;
-        foreach (var slot in _main.Where(s => s.NeedsStart && !s.IsRunning))
+        foreach (var slot in _main.Where(s => s.NeedsStart && !s.IsRunning).ToArray())
         {
-            TryStart(slot);
+            await TryStartAsync(slot).ConfigureAwait(false);
         }
     }
 
@@ -212,17 +212,25 @@ internal sealed partial class PodWorker
     private async Task StopAsync(ContainerSlot slot, TimeSpan? grace)
     {
         var container = slot.Current!;
-        container.Signal(Libc.SigTerm);
-        using var timer = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token, grace is null ? _graceOver.Token : default);
-        using var limit = new CancellationTokenSource(grace ?? Timeout.InfiniteTimeSpan, _context.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, limit.Token);
-        try
+        if (grace is { } given)
         {
-            await container.Exited.WaitAsync(either.Token).ConfigureAwait(false);
+            // RestartAllContainers runs no hooks.
+            container.Signal(Libc.SigTerm);
+            using var limit = new CancellationTokenSource(given, _context.Time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _abort.Token);
+            try
+            {
+                await container.Exited.WaitAsync(either.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                container.Kill();
+            }
         }
-        catch (OperationCanceledException)
+        else
         {
-            container.Kill();
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token, _graceOver.Token);
+            await TerminateAsync(slot, container, over.Token).ConfigureAwait(false);
         }
 
         Ended(slot, await container.Exited.ConfigureAwait(false));

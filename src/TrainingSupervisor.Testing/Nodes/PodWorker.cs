@@ -20,6 +20,7 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private readonly PodVolumes _volumes;
     private readonly string _directory;
     private readonly PodStatus _status;
+    private readonly ContainerActions _actions;
     private readonly Prober _prober;
     private readonly string _address;
     private JsonObject _pod;
@@ -39,7 +40,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
         _directory = Path.Combine(context.DataDirectory, "pods", Uid);
         _volumes = new(context.Store, context.Images, _directory);
         _address = context.Addresses.Allocate();
-        _prober = new(context, _address);
+        _actions = new(context, _address);
+        _prober = new(context, _actions);
         _status = new(pod, _init, _main) { HostAddress = Kubelet.HostAddress, StartTime = Json.Time(context.Time.GetUtcNow()) };
         Resume(pod.At("status"));
         if (_init.Count > 0)

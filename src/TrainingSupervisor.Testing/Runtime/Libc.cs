@@ -8,6 +8,10 @@ internal static partial class Libc
     public const int SigKill = 9;
     public const int SigTerm = 15;
 
+    private const int Interrupted = 4;
+    private const int ProcessById = 1;
+    private const int WaitNoHang = 1, WaitExited = 4, WaitNoReap = 0x01000000;
+
     [LibraryImport("libc", EntryPoint = "kill")]
     public static partial int Kill(int pid, int signal);
 
@@ -49,6 +53,30 @@ internal static partial class Libc
         }
     }
 
+    /// <summary>True once a child has ended; its number stays taken until <see cref="Reap"/>.</summary>
+    public static unsafe bool HasEnded(int pid)
+    {
+        // A siginfo_t has 128 bytes and begins with the signal's number, which stays 0 while the child lives.
+        var info = stackalloc int[32];
+        new Span<int>(info, 32).Clear();
+        return WaitId(ProcessById, pid, info, WaitExited | WaitNoHang | WaitNoReap) == 0 && info[0] != 0;
+    }
+
+    /// <summary>Takes the exit code of a child that has ended, and frees its number: 128 + signal for one that was killed.</summary>
+    public static int Reap(int pid)
+    {
+        int status;
+        while (WaitPid(pid, out status, 0) < 0)
+        {
+            if (Marshal.GetLastPInvokeError() != Interrupted)
+            {
+                return 255;
+            }
+        }
+
+        return (status & 0x7F) == 0 ? (status >> 8) & 0xFF : 128 + (status & 0x7F);
+    }
+
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
 
@@ -57,4 +85,10 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int file);
+
+    [LibraryImport("libc", EntryPoint = "waitid")]
+    private static unsafe partial int WaitId(int kind, int id, int* info, int options);
+
+    [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
+    private static partial int WaitPid(int pid, out int status, int options);
 }

@@ -1,65 +1,35 @@
-using System.Diagnostics;
-
 namespace TrainingSupervisor.Testing.Runtime;
 
 /// <summary>A container that is a process of this machine with a session of its own.</summary>
 internal sealed class ProcessContainer : IContainer
 {
-    private readonly Lock _gate = new();
-    private readonly Process _process;
+    private readonly IChildProcess _process;
+    private readonly ProcessSweeper _sweeper;
     private readonly string _id;
-    private readonly int _processId;
-    private bool _ended;
 
-    public ProcessContainer(Process process, string id)
+    public ProcessContainer(IChildProcess process, string id, ProcessSweeper sweeper)
     {
         _process = process;
         _id = id;
-        _processId = process.Id;
+        _sweeper = sweeper;
         Exited = WaitAsync();
     }
 
-    public int? ProcessId => _processId;
+    public int? ProcessId => _process.Id;
 
     public Task<int> Exited { get; }
 
-    public void Signal(int signal)
-    {
-        lock (_gate)
-        {
-            // After the end the number may belong to somebody else.
-            if (!_ended)
-            {
-                _ = Libc.Kill(_processId, signal);
-            }
-        }
-    }
+    public void Signal(int signal) => _process.Signal(signal);
 
-    public void Kill()
-    {
-        foreach (var pid in FindProcesses())
-        {
-            _ = Libc.Kill(pid, Libc.SigKill);
-        }
+    /// <summary>As with process 1 of a real container, all others follow its end.</summary>
+    public void Kill() => Signal(Libc.SigKill);
 
-        Signal(Libc.SigKill);
-    }
-
-    public IReadOnlyList<int> FindProcesses() => ProcessTree.Find(ProcessTree.ContainerVariable, _id, _processId);
+    public IReadOnlyList<int> FindProcesses() => ProcessTree.Find(ProcessTree.ContainerVariable, _id, _process.Id);
 
     private async Task<int> WaitAsync()
     {
-        await _process.WaitForExitAsync().ConfigureAwait(false);
-        int code;
-        lock (_gate)
-        {
-            _ended = true;
-            code = _process.ExitCode;
-            _process.Dispose();
-        }
-
-        // When process 1 of a real container ends, the kernel kills all others in it.
-        await ProcessTree.KillAsync(ProcessTree.ContainerVariable, _id, _processId).ConfigureAwait(false);
+        var code = await _process.Exited.ConfigureAwait(false);
+        await _sweeper.SweepAsync(_id, _process.Id).ConfigureAwait(false);
         return code;
     }
 }

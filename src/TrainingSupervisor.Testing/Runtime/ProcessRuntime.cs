@@ -10,15 +10,12 @@ namespace TrainingSupervisor.Testing.Runtime;
 /// </summary>
 internal sealed class ProcessRuntime : IContainerRuntime
 {
-    private const string Script = "exec \"$@\" </dev/null >>\"$0\" 2>&1";
-
     // A container has an image's environment; these few let programs of the machine run as they do outside.
     private static readonly string[] s_inherited =
         ["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DOTNET_ROOT", "DOTNET_ROOT_X64", "PYTHONPATH", "VIRTUAL_ENV"];
 
-    private static readonly string? s_setsid = new[] { "/usr/bin/setsid", "/bin/setsid" }.FirstOrDefault(File.Exists);
-
     private readonly ConcurrentDictionary<ProcessContainer, bool> _containers = [];
+    private readonly ProcessSweeper _sweeper = new();
     private readonly string _dataDirectory;
     private readonly Lazy<Process?> _watchdog;
 
@@ -36,7 +33,7 @@ internal sealed class ProcessRuntime : IContainerRuntime
     public IContainer Start(ContainerLaunch launch)
     {
         _ = _watchdog.Value;
-        var container = new ProcessContainer(StartProcess(launch), launch.Id);
+        var container = new ProcessContainer(StartProcess(launch), launch.Id, _sweeper);
         _containers[container] = true;
         _ = container.Exited.ContinueWith(
             (_, state) => _containers.TryRemove((ProcessContainer)state!, out var _),
@@ -46,18 +43,16 @@ internal sealed class ProcessRuntime : IContainerRuntime
 
     public async Task<int?> ExecuteAsync(ContainerLaunch launch, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        using var process = StartProcess(launch);
-        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timer.CancelAfter(timeout);
+        var process = StartProcess(launch);
         try
         {
-            await process.WaitForExitAsync(timer.Token).ConfigureAwait(false);
-            return process.ExitCode;
+            return await process.Exited.WaitAsync(timeout, cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
-            await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
+            // What it started goes with its process group, or at the latest with the container.
+            process.Signal(Libc.SigKill);
+            await process.Exited.ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
             return null;
         }
@@ -80,49 +75,54 @@ internal sealed class ProcessRuntime : IContainerRuntime
         }
     }
 
-    private Process StartProcess(ContainerLaunch launch)
+    private IChildProcess StartProcess(ContainerLaunch launch)
     {
-        var start = new ProcessStartInfo
-        {
-            FileName = s_setsid ?? "/bin/sh",
-            WorkingDirectory = launch.WorkingDirectory ?? "",
-        };
-        if (s_setsid is not null)
-        {
-            start.ArgumentList.Add("/bin/sh");
-        }
-
-        start.ArgumentList.Add("-c");
-        start.ArgumentList.Add(Script);
-        start.ArgumentList.Add(launch.LogFile);
-        foreach (var argument in launch.Command)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        start.Environment.Clear();
+        var environment = new Dictionary<string, string>();
         foreach (var name in s_inherited)
         {
             if (Environment.GetEnvironmentVariable(name) is { } value)
             {
-                start.Environment[name] = value;
+                environment[name] = value;
             }
         }
 
         foreach (var (name, value) in launch.Environment)
         {
-            start.Environment[name] = value;
+            environment[name] = value;
         }
 
-        start.Environment[ProcessTree.ContainerVariable] = launch.Id;
-        start.Environment[ProcessTree.ClusterVariable] = _dataDirectory;
+        environment[ProcessTree.ContainerVariable] = launch.Id;
+        environment[ProcessTree.ClusterVariable] = _dataDirectory;
+        var command = Resolve(launch, environment);
         try
         {
-            return Process.Start(start)!;
+            return OperatingSystem.IsLinux()
+                ? SpawnedProcess.Start(command, environment, launch.LogFile)
+                : ShellProcess.Start(command, environment, launch.LogFile);
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
         {
             throw new ContainerStartException(e.Message, e);
         }
+    }
+
+    private static IReadOnlyList<string> Resolve(ContainerLaunch launch, Dictionary<string, string> environment)
+    {
+        // posix_spawn cannot change the directory everywhere (glibc before 2.29): a shell does.
+        if (launch.WorkingDirectory is { Length: > 0 } directory)
+        {
+            return ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", directory, .. launch.Command];
+        }
+
+        var program = launch.Command[0];
+        if (program.Contains('/'))
+        {
+            return launch.Command;
+        }
+
+        var found = environment.GetValueOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin").Split(':', StringSplitOptions.RemoveEmptyEntries)
+            .Select(d => Path.Combine(d, program)).FirstOrDefault(File.Exists)
+            ?? throw new ContainerStartException($"exec: \"{program}\": executable file not found in $PATH");
+        return [found, .. launch.Command.Skip(1)];
     }
 }

@@ -12,6 +12,13 @@ internal static class ProcessTree
     public const string ContainerVariable = "EMBEDDED_CONTAINER_ID";
     public const string ClusterVariable = "EMBEDDED_CLUSTER_DIRECTORY";
 
+    private static readonly byte[] s_containerMarker = Encoding.UTF8.GetBytes(ContainerVariable + "=");
+    private static readonly Lazy<long> s_ownStart = new(() =>
+    {
+        var buffer = new byte[1024];
+        return ReadStat("/proc/self", ref buffer)?.StartTime ?? 0;
+    });
+
     public static bool IsSupported => OperatingSystem.IsLinux();
 
     /// <summary>Living processes whose environment has the variable, or that are in the session.</summary>
@@ -33,8 +40,8 @@ internal static class ProcessTree
                 continue;
             }
 
-            var (alive, inSession) = ReadStat(directory, session, ref buffer);
-            if (alive && (inSession || HasMarker(directory, marker, ref buffer)))
+            if (ReadStat(directory, ref buffer) is var (itsSession, _)
+                && ((session > 0 && itsSession == session) || HasMarker(directory, marker, ref buffer)))
             {
                 found.Add(pid);
             }
@@ -64,7 +71,42 @@ internal static class ProcessTree
         }
     }
 
-    private static (bool Alive, bool InSession) ReadStat(string directory, int session, ref byte[] buffer)
+    /// <summary>
+    /// Shows every living process that is younger than this one, with its session and a function that reads which
+    /// container it is in. Processes of containers are younger; most of a machine's are not, and cost one read each.
+    /// </summary>
+    public static void Visit(Action<int, int, Func<string?>> see)
+    {
+        var buffer = new byte[16 * 1024];
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(directory.AsSpan(6), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && pid != Environment.ProcessId
+                && ReadStat(directory, ref buffer) is var (session, startTime)
+                && startTime >= s_ownStart.Value)
+            {
+                see(pid, session, () => ReadContainer(directory, ref buffer));
+            }
+        }
+    }
+
+    private static string? ReadContainer(string directory, ref byte[] buffer)
+    {
+        var environment = buffer.AsSpan(0, Libc.ReadSmallFile(directory + "/environ", ref buffer));
+        environment = buffer.AsSpan(0, environment.Length);
+        var at = environment.IndexOf(s_containerMarker);
+        if (at < 0)
+        {
+            return null;
+        }
+
+        var value = environment[(at + s_containerMarker.Length)..];
+        var end = value.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? value : value[..end]);
+    }
+
+    /// <summary>The session and the start time of a process; null when it is dead or gone.</summary>
+    private static (int Session, long StartTime)? ReadStat(string directory, ref byte[] buffer)
     {
         var length = Libc.ReadSmallFile(directory + "/stat", ref buffer);
 
@@ -72,16 +114,13 @@ internal static class ProcessTree
         var end = buffer.AsSpan(0, length).LastIndexOf((byte)')');
         if (end < 0)
         {
-            return (false, false);
+            return null;
         }
 
-        var fields = Encoding.ASCII.GetString(buffer.AsSpan(end + 2, length - end - 2)).Split(' ', 5);
-        if (fields[0] is "Z" or "X")
-        {
-            return (false, false);
-        }
-
-        return (true, session > 0 && fields.Length > 3 && fields[3] == session.ToString(CultureInfo.InvariantCulture));
+        var fields = Encoding.ASCII.GetString(buffer.AsSpan(end + 2, length - end - 2)).Split(' ', 21);
+        return fields.Length < 21 || fields[0] is "Z" or "X"
+            ? null
+            : (int.Parse(fields[3], CultureInfo.InvariantCulture), long.Parse(fields[19], CultureInfo.InvariantCulture));
     }
 
     private static bool HasMarker(string directory, byte[] marker, ref byte[] buffer)

@@ -7,7 +7,7 @@ namespace TrainingSupervisor.Testing.Tests.Kubelet;
 /// <summary>A store with nodes, without an API server.</summary>
 internal sealed class KubeletFixture : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("kubelet-tests-");
 
     public KubeletFixture(KubeletOptions? options = null, TimeSpan? lease = null, params (string Name, NodeOptions? Options)[] nodes)
