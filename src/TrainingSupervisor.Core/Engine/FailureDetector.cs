@@ -26,9 +26,11 @@ internal static class FailureDetector
         failure = failure with { Noticed = draft.Now };
         if (failure.Pod is { } name && draft.Find(name) is { } pod)
         {
+            // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
+            var ended = pod.HasEnded || pod.Gone;
             if (pod.FailedAttempt == target && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
-                && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
-            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind });
+                && (pod.FailedEnded || !ended) && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
+            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
         }
 
         draft.Set(s => s with { Failures = s.Failures.Add(failure) });

@@ -138,7 +138,7 @@ internal static class InputReducer
         switch (failed.Effect)
         {
             case CreatePod create when draft.Find(create.Request.Name) is { } pod:
-                draft.Put(pod with { CreateSent = draft.Now });
+                draft.Put(pod with { TryAgainAt = draft.Now + PodKeeper.Retry });
                 if (failed.Fatal)
                 {
                     FailureDetector.Report(draft, new Failure(FailureKind.InvalidPod, failed.Error, draft.Now)
@@ -149,7 +149,7 @@ internal static class InputReducer
 
                 break;
             case DeletePod delete when draft.Find(delete.Name) is { } pod:
-                draft.Put(pod with { DeleteSent = draft.Now });
+                draft.Put(pod with { TryAgainAt = draft.Now + PodKeeper.Retry });
                 break;
             default:
                 break;

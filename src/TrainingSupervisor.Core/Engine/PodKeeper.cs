@@ -5,7 +5,11 @@ namespace TrainingSupervisor.Engine;
 /// <summary>Keeps the Pods as the state wants them: creates what is missing, ends what was replaced, refills spares.</summary>
 internal static class PodKeeper
 {
-    private static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
+    /// <summary>After a failure; and before a halt is said again.</summary>
+    public static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
+
+    /// <summary>Without one: the call itself tries again and reports, so this is for what we cannot imagine.</summary>
+    private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(1);
 
     public static void Run(GangDraft draft)
     {
@@ -62,13 +66,13 @@ internal static class PodKeeper
     {
         if (pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
-        if (pod.CreateSent is { } sent && draft.Now < sent + Retry)
+        if (pod.CreateSent is not null && draft.Now < pod.TryAgainAt)
         {
-            draft.WakeAt(sent + Retry);
+            draft.WakeAt(pod.TryAgainAt);
             return;
         }
 
-        draft.Put(pod with { CreateSent = draft.Now });
+        draft.Put(pod with { CreateSent = draft.Now, TryAgainAt = draft.Now + Doubt });
         draft.Emit(new CreatePod(new PodRequest
         {
             Name = pod.Name,
@@ -101,8 +105,13 @@ internal static class PodKeeper
             return;
         }
 
-        if (pod.DeleteSent is { } sent && draft.Now < sent + (lost ? Retry : TimeSpan.FromMinutes(1))) return;
-        draft.Put(pod with { DeleteSent = draft.Now });
+        if (pod.DeleteSent is not null && draft.Now < pod.TryAgainAt && (pod.DeleteForced || !lost))
+        {
+            draft.WakeAt(pod.TryAgainAt);
+            return;
+        }
+
+        draft.Put(pod with { DeleteSent = draft.Now, DeleteForced = lost, TryAgainAt = draft.Now + Doubt });
         draft.Emit(new DeletePod(pod.Name, pod.Uid!, lost));
     }
 

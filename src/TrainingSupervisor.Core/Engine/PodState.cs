@@ -43,6 +43,10 @@ internal sealed record PodState
     public long NeedsSaved { get; init; }
     public DateTimeOffset? CreateSent { get; init; }
     public DateTimeOffset? DeleteSent { get; init; }
+    public bool DeleteForced { get; init; }
+
+    /// <summary>When a request that was sent may be said again: soon when it has failed, late when it was merely not seen to work.</summary>
+    public DateTimeOffset TryAgainAt { get; init; }
     public string? HaltedInstance { get; init; }
     public DateTimeOffset HaltedAt { get; init; }
     public int CommandedAttempt { get; init; }
@@ -60,6 +64,7 @@ internal sealed record PodState
     /// <summary>The attempt for which a failure of this Pod has been noted already, and of which kind.</summary>
     public int FailedAttempt { get; init; }
     public FailureKind FailedKind { get; init; }
+    public bool FailedEnded { get; init; }
 
     public bool HasEnded => Pod?.HasEnded == true;
 

@@ -83,6 +83,19 @@ public sealed class GangMachineTests
     }
 
     [Fact]
+    public void Step_PodEndsAfterItsWorkerHasFailed_IsMadeAnewAtOnce()
+    {
+        var world = Started();
+        var pod = world.PodOf(2);
+        world.Exit(pod, 137, 9);
+        world.Run(TimeSpan.FromMilliseconds(80));
+        world.KillContainer(pod);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal((Stage.Running, 2, "llm-trainer-2-2"), (world.State.Stage, world.State.Attempt, world.State.Workers[2]));
+    }
+
+    [Fact]
     public void Step_BudgetSpent_FailsWithTheFirstCause()
     {
         var world = Started(more: g => g.WithPolicy(p => p.WithBudget(1, TimeSpan.FromHours(1))));

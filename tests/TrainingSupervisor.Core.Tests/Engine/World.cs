@@ -14,6 +14,7 @@ internal sealed class World
     private long _order;
     private DateTimeOffset? _wake;
     private readonly List<PodGone> _unseenGone = [];
+    private readonly Queue<SaveRecord> _saves = [];
     private bool _supervisorUp = true;
     private DateTimeOffset _apiBackAt = DateTimeOffset.MinValue;
 
@@ -184,6 +185,7 @@ internal sealed class World
         Note("supervisor dies");
         _supervisorUp = false;
         _inbox.Clear();
+        _saves.Clear();
         foreach (var pod in Everything) pod.Connected = false;
         After(downMs, () =>
         {
@@ -260,16 +262,11 @@ internal sealed class World
 
                 break;
             case SaveRecord save:
-                AtApi(Random.Next(1, 20), () =>
-                {
-                    if (!_supervisorUp || term != Term) return;
-                    Writes++;
-                    Record = save.Record;
-                    Post(new RecordSaved(save.Sequence));
-                });
+                _saves.Enqueue(save);
+                if (_saves.Count == 1) Write(term);
                 break;
             case CreatePod create:
-                Must(Record is not null && Record.Attempt >= State.Attempt, $"{create.Request.Name} created before its record");
+                Must(IsRecorded(create.Request), $"{create.Request.Name} created before its record");
                 AtApi(Random.Next(1, 50), () => Create(create.Request));
                 break;
             case DeletePod delete:
@@ -295,6 +292,21 @@ internal sealed class World
                 break;
         }
     }
+
+    private bool IsRecorded(PodRequest pod) => pod.Worker is { } worker
+        ? Record?.Incarnations.GetValueOrDefault(worker.ToString(), 1) >= pod.Incarnation
+        : Record?.SpareSerials.GetValueOrDefault(pod.Role) >= pod.Incarnation;
+
+    /// <summary>One write at a time, in order, as the loop does it.</summary>
+    private void Write(long term) => AtApi(Random.Next(1, 20), () =>
+    {
+        if (!_supervisorUp || term != Term) return;
+        var save = _saves.Dequeue();
+        Writes++;
+        Record = save.Record;
+        Post(new RecordSaved(save.Sequence));
+        if (_saves.Count > 0) Write(term);
+    });
 
     private void ToAgent(string name, string uid, long term, Action<SimPod> action)
     {
