@@ -19,6 +19,12 @@ internal sealed record LeaseViewSeen(DateTimeOffset FreshUntil) : GangInput;
 
 internal sealed record NodeGone(string Name) : GangInput;
 
+/// <summary>
+/// Every change of a node's Lease until this moment, by our clock, has been told. A Lease that has not changed since can be judged late as of
+/// then and no further: while the API server is away this stands still, and silence says nothing about a node. At most once a second.
+/// </summary>
+internal sealed record LeaseViewSeen(DateTimeOffset FreshUntil) : GangInput;
+
 /// <summary>The agent in this Pod has a stream to us and says this of itself.</summary>
 internal sealed record AgentSeen(string Pod, string PodUid, string Role, string Address, string Node, AgentObservation Agent) : GangInput;
 

@@ -34,6 +34,12 @@ internal sealed record PodObservation
     /// <summary>The condition AllContainersRestarting is True.</summary>
     public bool AllContainersRestarting { get; init; }
 
+    /// <summary>
+    /// Its worker's container carries a rule with the action RestartAllContainers. The rule cannot be added later: a Pod without it does not
+    /// restart in place on any node.
+    /// </summary>
+    public bool RestartsInPlace { get; init; } = true;
+
     /// <summary>Reason and message of PodScheduled=False.</summary>
     public string? UnschedulableReason { get; init; }
     public string? UnschedulableMessage { get; init; }

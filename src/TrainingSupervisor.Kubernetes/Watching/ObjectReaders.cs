@@ -30,6 +30,7 @@ internal static class ObjectReaders
             Ready = conditions.Any(c => c is { Type: "Ready", Status: "True" }),
             Deleting = Text(meta, "deletionTimestamp") is not null,
             AllContainersRestarting = conditions.Any(c => c is { Type: "AllContainersRestarting", Status: "True" }),
+            RestartsInPlace = List(Get(pod, "spec"), "containers").Any(c => List(c, "restartPolicyRules").Any(r => Text(r, "action") == "RestartAllContainers")),
             UnschedulableReason = unschedulable.Reason,
             UnschedulableMessage = unschedulable.Message,
             DisruptionReason = disruption.Reason,
