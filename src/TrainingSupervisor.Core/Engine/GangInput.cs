@@ -11,12 +11,6 @@ internal sealed record PodGone(string Name, string Uid) : GangInput;
 
 internal sealed record NodeSeen(NodeObservation Node) : GangInput;
 
-/// <summary>
-/// The Leases of nodes were in view at this moment, by our clock: a Lease that had not changed by then is late, while one that we could not
-/// have seen changing tells nothing.
-/// </summary>
-internal sealed record LeaseViewSeen(DateTimeOffset FreshUntil) : GangInput;
-
 internal sealed record NodeGone(string Name) : GangInput;
 
 /// <summary>

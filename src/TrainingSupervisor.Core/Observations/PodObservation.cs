@@ -28,9 +28,6 @@ internal sealed record PodObservation
     public bool Ready { get; init; }
     public bool Deleting { get; init; }
 
-    /// <summary>One of its containers has a rule with the action RestartAllContainers: without, the Pod cannot be restarted in place.</summary>
-    public bool RestartsInPlace { get; init; } = true;
-
     /// <summary>The condition AllContainersRestarting is True.</summary>
     public bool AllContainersRestarting { get; init; }
 

@@ -84,6 +84,7 @@ internal sealed class GangWatch(IKubernetesHttp http, ApiCalls calls, Kubernetes
         {
             _leases[lease.Name] = (lease, time.GetUtcNow());
             if (_nodes.TryGetValue(lease.Name, out var node)) sink(new NodeSeen(Merge(node)));
+            sink(new LeaseViewSeen(time.GetUtcNow()));
         }
     }
 
