@@ -9,7 +9,7 @@ public sealed class CostTests
     [InlineData(64)]
     public async Task Recovery_ProcessKilled_CostsTwoWritesAndNoList(int workers)
     {
-        await using var lab = await Lab.StartAsync(workers);
+        await using var lab = await Lab.StartAsync(workers, RealLeases);
         var gang = await lab.LaunchAsync(Calm(lab, workers, 0));
         await lab.RunningAsync(gang, 1);
         await lab.RecordedAsync(gang, 1);
@@ -29,7 +29,7 @@ public sealed class CostTests
     [InlineData(64, 3, 0)]
     public async Task Recovery_PodsDeleted_CostsAtMostTwoWritesEachAndFour(int workers, int failed, int spares)
     {
-        await using var lab = await Lab.StartAsync(workers + spares);
+        await using var lab = await Lab.StartAsync(workers + spares, RealLeases);
         var gang = await lab.LaunchAsync(Calm(lab, workers, spares));
         await lab.RunningAsync(gang, 1);
         await lab.RecordedAsync(gang, 1);
@@ -44,6 +44,8 @@ public sealed class CostTests
         Assert.Equal(failed, writes.Count(w => w == "create pods"));
         Assert.Equal(0, lab.Embedded.Requests.Count(r => r.Verb == "list"));
     }
+
+    private static void RealLeases(Testing.EmbeddedClusterOptions options) => options.NodeLeaseDuration = TimeSpan.FromSeconds(40);
 
     /// <summary>So many agents on two cores are late at times: that must not be taken for a failure here.</summary>
     private static GangBuilder Calm(Lab lab, int workers, int spares) =>
