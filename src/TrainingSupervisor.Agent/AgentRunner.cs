@@ -12,7 +12,7 @@ namespace TrainingSupervisor.Agent;
 /// <summary>The I/O around <see cref="AgentMachine"/>: one loop that takes what happened, one by one, and does what the machine says.</summary>
 internal sealed class AgentRunner : IDisposable
 {
-    private static readonly TimeSpan FlushLimit = TimeSpan.FromMilliseconds(200), FileLook = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan FlushLimit = TimeSpan.FromMilliseconds(500), EndLimit = TimeSpan.FromMilliseconds(200), FileLook = TimeSpan.FromMilliseconds(50);
 
     private readonly AgentOptions _options;
     private readonly IReadOnlyList<string> _command;
@@ -26,6 +26,8 @@ internal sealed class AgentRunner : IDisposable
     private readonly LivenessProbe _liveness;
     private readonly ProgressTracker _progress = new(Log.Write);
     private readonly ProgressFileTail _file;
+    private readonly ProgressSocket _socket;
+    private readonly StateFile _state;
     private readonly string _instance = Guid.NewGuid().ToString("N");
     private WorkerProcess? _worker;
     private Task _watch = Task.CompletedTask;
@@ -38,9 +40,11 @@ internal sealed class AgentRunner : IDisposable
     internal AgentRunner(AgentOptions options, IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, TimeProvider time)
     {
         (_options, _command, _environment, _time) = (options, command, environment, time);
-        var (term, attempt) = StateFile.Load(options.Directory);
+        _state = new StateFile(options.Directory);
+        var (term, attempt) = _state.Load();
         _machine = new AgentMachine(options.PodUid, options.RestartExitCode, term, attempt);
         _file = new ProgressFileTail(WorkerSetup.ProgressFile(options));
+        _socket = new ProgressSocket(WorkerSetup.ProgressSocket(options), lines => PostAsync(() => OnLines(lines)));
         _liveness = new LivenessProbe(options.LivenessUrl);
         _fence = new Fence(time, _liveness.AskAsync, why => Post(() => DoAsync(_machine.OnFenced(why))));
         _link = new GatewayLink(options, time, _fence, HelloAsync, OnMessageAsync, connected => Post(() => OnConnected(connected)));
@@ -56,8 +60,8 @@ internal sealed class AgentRunner : IDisposable
     /// <summary>Passes a signal on; safe from any thread.</summary>
     internal void OnSignal(int signal) => Post(() =>
     {
-        if (signal is Libc.SigTerm)
-            return DoAsync(_machine.OnTerminate());
+        if (signal is Libc.SigTerm or Libc.SigInt or Libc.SigQuit)
+            return DoAsync(_machine.OnTerminate(signal));
         _worker?.Signal(signal);
         return ValueTask.CompletedTask;
     });
@@ -70,15 +74,46 @@ internal sealed class AgentRunner : IDisposable
         StartHold(); // Harmless before an exit: it asks the machine, which knows.
         Task[] loops =
         [
-            _link.RunAsync(stop.Token), _fence.RunAsync(stop.Token),
-            new ProgressSocket(WorkerSetup.ProgressSocket(_options), line => Post(() => OnLines([line]))).RunAsync(stop.Token),
+            _link.RunAsync(stop.Token), _fence.RunAsync(stop.Token), _socket.RunAsync(stop.Token),
         ];
         while (_leave is null)
-            await (await _inbox.Reader.ReadAsync().ConfigureAwait(false))().ConfigureAwait(false);
+            await NextAsync().ConfigureAwait(false);
         await _link.FlushAsync(FlushLimit).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAny(Task.WhenAll([.. loops, _watch]), Task.Delay(FlushLimit, _time)).ConfigureAwait(false);
+        await Task.WhenAny(Task.WhenAll([.. loops, _watch]), Task.Delay(EndLimit, _time)).ConfigureAwait(false);
         return _leave.Value;
+    }
+
+    private async Task NextAsync()
+    {
+        var work = await _inbox.Reader.ReadAsync().ConfigureAwait(false);
+        try
+        {
+            await work().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The edge of the loop: a worker in training is worth more than an agent without a flaw.
+            Log.Write($"an error of the agent itself, going on: {e}");
+        }
+    }
+
+    /// <summary>The same, and the task ends when it is done.</summary>
+    private Task PostAsync(Func<ValueTask> work)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(async () =>
+        {
+            try
+            {
+                await work().ConfigureAwait(false);
+            }
+            finally
+            {
+                done.SetResult();
+            }
+        });
+        return done.Task;
     }
 
     private void Post(Func<ValueTask> work) => _inbox.Writer.TryWrite(work);
@@ -94,7 +129,7 @@ internal sealed class AgentRunner : IDisposable
             {
                 Gang = _options.Gang, Namespace = _options.Namespace, Role = _options.Role, PodName = _options.PodName, PodUid = _options.PodUid,
                 PodIp = _options.PodIp, Node = _options.Node, Instance = _instance, Term = _machine.Term, State = _machine.Snapshot(),
-                Progress = _progress.SaidAnything ? _progress.Snapshot() : null,
+                Progress = _progress.SaidAnything ? _progress.Snapshot() : null, ReadsGzip = true,
             });
             return ValueTask.CompletedTask;
         });
@@ -141,7 +176,7 @@ internal sealed class AgentRunner : IDisposable
                     _link.Send(new AgentMessage { Refused = new Refused { Reason = refuse.Reason, Term = refuse.Term, Attempt = refuse.Attempt } });
                     break;
                 case Effect.Persist persist:
-                    StateFile.Save(_options.Directory, persist.Term, persist.Attempt);
+                    _state.Save(persist.Term, persist.Attempt);
                     break;
                 case Effect.StartWorker start:
                     StartWorker(start);
@@ -153,6 +188,7 @@ internal sealed class AgentRunner : IDisposable
                     _worker?.Signal(signal.Signal);
                     break;
                 case Effect.Quiesce quiesce:
+                    await Look().ConfigureAwait(false); // A checkpoint of before the signal is no answer to it.
                     _quiesce?.Deadline.Dispose();
                     _quiesce = (quiesce.Attempt, After(quiesce.Deadline, () => Quiesced(false)));
                     _worker?.Signal(quiesce.Signal);
@@ -182,6 +218,11 @@ internal sealed class AgentRunner : IDisposable
         {
             problem = WorkerProcess.NotStarted(126, $"cannot write the worker's files to {_options.Directory}: {e.Message}", _time);
         }
+        catch (Exception e)
+        {
+            // Said to run, it must either run or end.
+            problem = WorkerProcess.NotStarted(126, $"the agent cannot start the worker: {e.Message}", _time);
+        }
 
         if (problem is not null || _worker is null)
         {
@@ -191,16 +232,17 @@ internal sealed class AgentRunner : IDisposable
         }
 
         Log.Write($"attempt {start.Roster.Attempt}: worker started as rank {start.Rank} of {start.Roster.WorldSize}");
-        _look = _time.CreateTimer(_ => Post(Look), null, FileLook, FileLook);
+        _look = _time.CreateTimer(_ => Post(() => Look()), null, FileLook, FileLook);
         _watch = WatchAsync(_worker);
     }
 
     private async Task WatchAsync(WorkerProcess worker)
     {
         var exit = await worker.WaitAsync().ConfigureAwait(false);
+        await _socket.DrainAsync(EndLimit).ConfigureAwait(false);
         Post(async () =>
         {
-            await Look().ConfigureAwait(false); // The last words before the end.
+            await Look(last: true).ConfigureAwait(false); // The last words before the end.
             SayProgress();
             Log.Write($"attempt {_machine.Attempt}: worker ended with code {exit.Code}{(exit.OutOfMemory ? ", out of memory" : "")}");
             await Quiesced(exit.Code == 0).ConfigureAwait(false);
@@ -242,18 +284,18 @@ internal sealed class AgentRunner : IDisposable
         return ValueTask.CompletedTask;
     }
 
-    private async ValueTask Look()
+    private async ValueTask Look(bool last = false)
     {
         if (_worker is null)
             return;
         try
         {
-            await OnLines(_file.Read()).ConfigureAwait(false);
+            await OnLines(_file.Read(last)).ConfigureAwait(false);
+            Log.WriteOver("progress file", "the progress file is readable again");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Log.Write($"the progress file is not readable: {e.Message}");
-            _look?.Dispose();
+            Log.WriteOnce("progress file", $"the progress file is not readable: {e.Message}");
         }
     }
 

@@ -7,18 +7,44 @@ namespace TrainingSupervisor.Agent;
 /// <summary>The entry point: reads the command line and the environment, and runs the agent.</summary>
 internal static class Program
 {
-    private const int Usage = 64;
+    private const int BadUsage = 64, CannotCreate = 73;
+
+    private const string Help = """
+        gang-agent runs a worker of a training gang: it waits at the gang's barrier, starts the worker, and tells the supervisor how it is.
+
+        usage: gang-agent run -- <command> [args...]   run this command as the worker; made for process 1 of a container
+               gang-agent install <path>               copy this program to <path>
+               gang-agent version
+               gang-agent --help
+
+        "run" is told what it needs by the environment that the supervisor gives its Pods: GANG_NAME, GANG_NAMESPACE, GANG_ROLE, GANG_DIR,
+        GANG_AGENT_SECRET_DIR, POD_NAME, POD_UID, POD_IP, NODE_NAME, and KUBERNETES_SERVICE_HOST and _PORT or GANG_LIVENESS_URL.
+        It ends with the worker's exit code, with what the supervisor tells it, or with 64 if it is called wrongly.
+        """;
 
     private static async Task<int> Main(string[] args)
     {
-        if (args is ["version"])
+        switch (args)
         {
-            Log.Print($"gang-agent {typeof(Program).Assembly.GetName().Version?.ToString(3)}");
-            return 0;
+            case ["version"] or ["--version"]:
+                Log.Print($"gang-agent {typeof(Program).Assembly.GetName().Version?.ToString(3)}");
+                return 0;
+            case ["help"] or ["--help"] or ["-h"] or ["run", "--help"] or ["run", "-h"]:
+                Log.Print(Help);
+                return 0;
+            case ["install", { Length: > 0 } target]:
+                return Install.To(target) is { } failed ? Fail(failed, CannotCreate) : 0;
+            case ["run", "--", { Length: > 0 }, ..]:
+                return await RunAsync(args[2..]).ConfigureAwait(false);
+            case ["run", "--", ..]:
+                return Fail("no command after --; usage: gang-agent run -- <command> [args...]");
+            default:
+                return Fail("usage: gang-agent run -- <command> [args...] | install <path> | version | --help");
         }
+    }
 
-        if (args is not ["run", "--", _, ..])
-            return Fail("usage: gang-agent run -- <command> [args...] | gang-agent version");
+    private static async Task<int> RunAsync(string[] command)
+    {
         if (!OperatingSystem.IsLinux())
             return Fail("gang-agent runs on Linux only");
         var environment = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -32,11 +58,12 @@ internal static class Program
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return Fail($"GANG_DIR {options.Directory} cannot be used: {e.Message}");
+            // To end here would only make the container come back to the same. The release will be answered with this reason.
+            Log.Write($"GANG_DIR {options.Directory} cannot be used: {e.Message}");
         }
 
-        using var runner = new AgentRunner(options, args[2..], environment, TimeProvider.System);
-        int[] signals = [Libc.SigTerm, Libc.SigInt, Libc.SigHup, Libc.SigUsr1, Libc.SigUsr2];
+        using var runner = new AgentRunner(options, command, environment, TimeProvider.System);
+        int[] signals = [Libc.SigTerm, Libc.SigInt, Libc.SigQuit, Libc.SigHup, Libc.SigUsr1, Libc.SigUsr2];
         List<PosixSignalRegistration> registrations = [];
         foreach (var signal in signals)
         {
@@ -52,9 +79,9 @@ internal static class Program
         return code;
     }
 
-    private static int Fail(string problem)
+    private static int Fail(string problem, int code = BadUsage)
     {
         Log.Write(problem);
-        return Usage;
+        return code;
     }
 }

@@ -103,6 +103,38 @@ public sealed class AgentMachineTests
     }
 
     [Fact]
+    public void Welcome_OfALaterTerm_IsKeptAndEndsTheOldOnesSay()
+    {
+        Assert.Equal(new Effect.Persist(6, 0), Assert.Single(_machine.On(Welcome(6))));
+
+        Assert.Empty(_machine.On(Welcome(6)));
+        Assert.Empty(_machine.On(Welcome(9, uid: "other")));
+        Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(Restart(2, term: 5))));
+        Assert.Equal(6, _machine.Term);
+    }
+
+    [Fact]
+    public void OnFenced_WithALongTail_KeepsItsEnd()
+    {
+        _machine.On(Release(1));
+        _machine.OnFenced("cut off");
+
+        _machine.OnWorkerEnded(new WorkerExit { StderrTail = new string('x', 4080) + "the last words" });
+
+        var tail = _machine.Snapshot().Exit.StderrTail;
+        Assert.StartsWith("fenced: cut off\n", tail, StringComparison.Ordinal);
+        Assert.EndsWith("the last words", tail, StringComparison.Ordinal);
+        Assert.InRange(tail.Length, 3000, 4096);
+    }
+
+    [Fact]
+    public void OnTerminate_Twice_LeavesOnce()
+    {
+        Assert.Contains(new Effect.Leave(130), _machine.OnTerminate(2));
+        Assert.Empty(_machine.OnTerminate());
+    }
+
+    [Fact]
     public void OnWorkerEnded_ByItself_SaysTheExit()
     {
         _machine.On(Release(1));

@@ -31,7 +31,7 @@ public sealed class ProgressTests
         Assert.Empty(buffer.Append("ste"u8));
         Assert.Equal(["step 1", "step 2"], buffer.Append("p 1\nstep 2\nst"u8));
         Assert.Equal(["step 3"], buffer.Append("ep 3\n"u8));
-        Assert.Equal(["ok"], buffer.Append([.. Enumerable.Repeat((byte)'x', 9000), .. "\nok\n"u8]));
+        Assert.Equal([new string('x', LineBuffer.Kept) + LineBuffer.Cut, "ok"], buffer.Append([.. Enumerable.Repeat((byte)'x', 9000), .. "\nok\n"u8]));
     }
 
     [Fact]
@@ -46,6 +46,30 @@ public sealed class ProgressTests
         Assert.EndsWith("line 999\n", text, StringComparison.Ordinal);
         Assert.StartsWith("line ", text, StringComparison.Ordinal);
         Assert.InRange(Encoding.UTF8.GetByteCount(text), 4000, 4096);
+    }
+
+    [Fact]
+    public void ToString_WhateverWasWritten_IsTextOfBoundedSize()
+    {
+        var random = new Random(3);
+        var strict = new UTF8Encoding(false, throwOnInvalidBytes: true);
+        foreach (var text in new[] { "éé", "語", "😀", "a😀é", "xyz" })
+        {
+            for (var extra = 0; extra < 6; extra++)
+            {
+                var tail = new StderrTail();
+                tail.Append(Encoding.UTF8.GetBytes(new string('a', extra)));
+                for (var i = 0; i < 3000; i++)
+                    tail.Append(Encoding.UTF8.GetBytes(text));
+                Assert.InRange(strict.GetByteCount(tail.ToString()), 4090, 4096);
+            }
+        }
+
+        var bytes = new byte[20_000];
+        random.NextBytes(bytes);
+        var rubbish = new StderrTail();
+        rubbish.Append(bytes);
+        Assert.InRange(strict.GetByteCount(rubbish.ToString()), 1, 4096);
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -12,17 +13,35 @@ using TrainingSupervisor.Protocol;
 
 namespace TrainingSupervisor.Agent.Tests;
 
-/// <summary>A gateway that does nothing by itself: the test says each command and sees each message.</summary>
+/// <summary>A gateway that answers heartbeats and does nothing else by itself: the test says each command and sees each message.</summary>
 internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
 {
+    internal const string Token = "secret-token";
+
+    // One gang's certificate, whoever leads it.
+    private static readonly X509Certificate2 Certificate = Create();
+
     private readonly Channel<AgentMessage> _seen = Channel.CreateUnbounded<AgentMessage>();
-    private readonly X509Certificate2 _certificate = Create();
+    private readonly SemaphoreSlim _writing = new(1);
     private WebApplication? _app;
     private IServerStreamWriter<SupervisorMessage>? _stream;
+    private CancellationTokenSource? _drop;
+    private int _heartbeats;
 
-    internal List<string?> Authorizations { get; } = [];
+    internal long Term { get; set; } = 1;
 
-    internal async Task StartAsync(string secretDirectory)
+    internal int FenceMs { get; set; }
+
+    /// <summary>While false, whoever calls is told to try elsewhere.</summary>
+    internal bool Open { get; set; } = true;
+
+    internal ConcurrentQueue<string?> Authorizations { get; } = new();
+
+    internal int Heartbeats => Volatile.Read(ref _heartbeats);
+
+    internal string Endpoint => _app!.Urls.First();
+
+    internal async Task StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -32,42 +51,75 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
         builder.WebHost.ConfigureKestrel(k => k.Listen(IPAddress.Loopback, 0, l =>
         {
             l.Protocols = HttpProtocols.Http2;
-            l.UseHttps(_certificate);
+            l.UseHttps(Certificate);
         }));
         _app = builder.Build();
         _app.MapGrpcService<TestGateway>();
         await _app.StartAsync();
-        Directory.CreateDirectory(secretDirectory);
-        await File.WriteAllTextAsync(Path.Combine(secretDirectory, "token"), "secret-token\n");
-        await File.WriteAllTextAsync(Path.Combine(secretDirectory, "tls.crt"), _certificate.ExportCertificatePem());
-        await File.WriteAllTextAsync(Path.Combine(secretDirectory, "endpoint"), _app.Urls.First() + "\n");
+    }
+
+    /// <summary>Writes the gang's secret as the kubelet mounts it, with these gateways in this order.</summary>
+    internal static async Task WriteSecretAsync(string directory, params TestGateway[] gateways)
+    {
+        Directory.CreateDirectory(directory);
+        await File.WriteAllTextAsync(Path.Combine(directory, "token"), Token + "\n");
+        await File.WriteAllTextAsync(Path.Combine(directory, "tls.crt"), Certificate.ExportCertificatePem());
+        // Whole or not at all: an agent may be reading.
+        await File.WriteAllLinesAsync(Path.Combine(directory, "endpoint.new"), gateways.Select(g => g.Endpoint));
+        File.Move(Path.Combine(directory, "endpoint.new"), Path.Combine(directory, "endpoint"), overwrite: true);
     }
 
     public override async Task Connect(IAsyncStreamReader<AgentMessage> requestStream, IServerStreamWriter<SupervisorMessage> responseStream, ServerCallContext context)
     {
-        Authorizations.Add(context.RequestHeaders.GetValue("authorization"));
-        _stream = responseStream;
-        await responseStream.WriteAsync(new SupervisorMessage { Term = 1, PodUid = "uid", Welcome = new Welcome { HeartbeatMs = 200, ProgressMs = 10 } });
+        if (!Open) throw new RpcException(new Status(StatusCode.FailedPrecondition, "not here"));
+        Authorizations.Enqueue(context.RequestHeaders.GetValue("authorization"));
+        using var drop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
+        (_stream, _drop) = (responseStream, drop);
         try
         {
-            while (await requestStream.MoveNext(context.CancellationToken))
+            await SayAsync(new SupervisorMessage { Term = Term, PodUid = "uid", Welcome = new Welcome { HeartbeatMs = 200, ProgressMs = 10, FenceMs = FenceMs } });
+            while (await requestStream.MoveNext(drop.Token))
             {
-                if (requestStream.Current.Heartbeat is null)
+                if (requestStream.Current.Heartbeat is not { } beat)
+                {
                     await _seen.Writer.WriteAsync(requestStream.Current);
+                    continue;
+                }
+
+                Interlocked.Increment(ref _heartbeats);
+                await SayAsync(new SupervisorMessage { Term = Term, PodUid = "uid", Ack = new HeartbeatAck { Sequence = beat.Sequence } });
             }
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {
-            // The agent is gone.
+            // The agent is gone, or the test wants it to be.
         }
     }
 
-    internal Task SayAsync(SupervisorMessage message) => _stream!.WriteAsync(message);
+    /// <summary>Ends the stream, and takes no further one until opened again.</summary>
+    internal async Task CloseAsync()
+    {
+        Open = false;
+        await _drop!.CancelAsync();
+    }
+
+    internal async Task SayAsync(SupervisorMessage message)
+    {
+        await _writing.WaitAsync();
+        try
+        {
+            await _stream!.WriteAsync(message);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
 
     /// <summary>The next message that fits; what comes before it is dropped.</summary>
     internal async Task<AgentMessage> NextAsync(Func<AgentMessage, bool> fits)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(8));
+        using var limit = new CancellationTokenSource(AgentTest.Limit);
         while (true)
         {
             var message = await _seen.Reader.ReadAsync(limit.Token);
@@ -75,6 +127,8 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
                 return message;
         }
     }
+
+    internal async Task<Hello> HelloAsync() => (await NextAsync(m => m.Hello is not null)).Hello;
 
     internal async Task<AgentState> NextStateAsync(AgentState.Types.Phase phase) => (await NextAsync(m => m.State?.Phase == phase)).State;
 
@@ -87,7 +141,7 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
             await _app.DisposeAsync();
         }
 
-        _certificate.Dispose();
+        _writing.Dispose();
     }
 
     private static X509Certificate2 Create()

@@ -1,19 +1,25 @@
 namespace TrainingSupervisor.Agent.Link;
 
-/// <summary>50 ms, doubling to 2 s, each with jitter so that a thousand agents do not come back at the same moment.</summary>
-internal sealed class Backoff
+/// <summary>
+/// How long to wait before the next try: anything up to 50 ms, doubling to 2 s. Full jitter, since all agents of a gang lose their
+/// supervisor at the same moment. Only a stream that has held starts it anew: one that is cut at once must not be asked for in a hot loop.
+/// </summary>
+internal sealed class Backoff(Func<double> random)
 {
-    private const double First = 50, Longest = 2000;
-    private double _ms = First;
+    internal static readonly TimeSpan First = TimeSpan.FromMilliseconds(50), Longest = TimeSpan.FromSeconds(2), Held = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(5);
+    private TimeSpan _most = First;
 
-    internal void Reset() => _ms = First;
+    internal void StreamEnded(TimeSpan lasted)
+    {
+        if (lasted >= Held)
+            _most = First;
+    }
 
     internal TimeSpan Next()
     {
-#pragma warning disable CA5394 // Jitter needs no secret.
-        var wait = _ms * (0.5 + Random.Shared.NextDouble() / 2);
-#pragma warning restore CA5394
-        _ms = Math.Min(_ms * 2, Longest);
-        return TimeSpan.FromMilliseconds(wait);
+        var wait = Least + (_most - Least) * random();
+        _most = _most * 2 < Longest ? _most * 2 : Longest;
+        return wait;
     }
 }

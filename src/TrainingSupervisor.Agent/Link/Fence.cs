@@ -79,8 +79,11 @@ internal sealed class Fence(TimeProvider time, Func<CancellationToken, Task<bool
         {
             return await probe(both.Token).WaitAsync(both.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            // Whatever it is, it is no answer; and a fence that fell over would guard nothing.
+            if (e is not OperationCanceledException)
+                Log.WriteOnce("liveness", $"the API server's liveness address cannot be asked: {e.Message}");
             return false;
         }
     }

@@ -6,6 +6,7 @@ namespace TrainingSupervisor.Agent.Link;
 /// <summary>Beats on one stream, and gives the stream up when the answers stay away.</summary>
 internal sealed class Heartbeats(TimeProvider time, Fence fence, Action giveUp)
 {
+    private static readonly TimeSpan Usual = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<long, long> _sent = [];
     private long _lastAck;
 
@@ -18,7 +19,7 @@ internal sealed class Heartbeats(TimeProvider time, Fence fence, Action giveUp)
 
     internal async Task RunAsync(Welcome welcome, Action<AgentMessage> send, CancellationToken cancellationToken)
     {
-        var interval = TimeSpan.FromMilliseconds(Math.Max(10, welcome.HeartbeatMs));
+        var interval = welcome.HeartbeatMs > 0 ? TimeSpan.FromMilliseconds(Math.Max(10, welcome.HeartbeatMs)) : Usual;
         var patience = TimeSpan.FromMilliseconds(Math.Max(3 * interval.TotalMilliseconds, 2000));
         fence.Arm(TimeSpan.FromMilliseconds(Math.Max(0, welcome.FenceMs)), interval);
         Volatile.Write(ref _lastAck, time.GetTimestamp());

@@ -5,8 +5,8 @@ namespace TrainingSupervisor.Agent.Native;
 /// <summary>The few system calls that .NET has no safe equivalent for: its Process class reaps behind our back and knows no sessions.</summary>
 internal static partial class Libc
 {
-    internal const int Eintr = 4, Enoent = 2, Eacces = 13, Enoexec = 8, Echild = 10, Enotdir = 20;
-    internal const int SigHup = 1, SigInt = 2, SigKill = 9, SigUsr1 = 10, SigUsr2 = 12, SigTerm = 15;
+    internal const int Eintr = 4, Eagain = 11, Enoent = 2, Eacces = 13, Enoexec = 8, Echild = 10, Enotdir = 20;
+    internal const int SigHup = 1, SigInt = 2, SigQuit = 3, SigKill = 9, SigUsr1 = 10, SigUsr2 = 12, SigTerm = 15;
     internal const int NoHang = 1;
     internal const int OpenReadOnly = 0, OpenCloseOnExec = 0x80000;
     internal const int SetChildSubreaper = 36;

@@ -7,6 +7,7 @@ namespace TrainingSupervisor.Agent.Native;
 internal sealed class Reaper
 #pragma warning restore CA1001
 {
+    private static readonly TimeSpan OrphanLook = TimeSpan.FromMilliseconds(500);
     private readonly Lock _gate = new();
     private readonly Dictionary<int, TaskCompletionSource<int>> _waiting = [];
     private readonly Dictionary<int, int> _unclaimed = [];
@@ -64,7 +65,8 @@ internal sealed class Reaper
             }
             else if (Marshal.GetLastPInvokeError() != Libc.Eintr)
             {
-                _started.Wait(); // No children: sleep until there is one. Orphans come only from children.
+                // No children: sleep until there is one. As process 1 it may also inherit orphans of a shell that was opened from outside.
+                _started.Wait(OrphanLook);
             }
         }
     }

@@ -1,13 +1,15 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace TrainingSupervisor.Agent.Progress;
 
-/// <summary>Cuts bytes into lines. A line longer than 4 KiB is dropped whole.</summary>
+/// <summary>Cuts bytes into lines. Of a line longer than 4 KiB only the beginning is kept, and that it was.</summary>
 internal sealed class LineBuffer
 {
-    private const int Longest = 4096;
+    internal const int Longest = 4096, Kept = 256;
+    internal const string Cut = "… (the line is too long)";
     private readonly List<byte> _partial = [];
-    private bool _tooLong;
+    private bool _tooLong, _skipping;
 
     internal List<string> Append(ReadOnlySpan<byte> bytes)
     {
@@ -15,16 +17,12 @@ internal sealed class LineBuffer
         while (!bytes.IsEmpty)
         {
             var end = bytes.IndexOf((byte)'\n');
-            var part = end < 0 ? bytes : bytes[..end];
-            _tooLong |= _partial.Count + part.Length > Longest;
-            if (!_tooLong)
-                _partial.AddRange(part);
+            Take(end < 0 ? bytes : bytes[..end]);
             if (end < 0)
                 break;
-            if (!_tooLong)
-                lines.Add(Encoding.UTF8.GetString(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_partial)));
-            _partial.Clear();
-            _tooLong = false;
+            if (!_skipping)
+                lines.Add(Encoding.UTF8.GetString(CollectionsMarshal.AsSpan(_partial)) + (_tooLong ? Cut : ""));
+            Clear();
             bytes = bytes[(end + 1)..];
         }
 
@@ -34,6 +32,24 @@ internal sealed class LineBuffer
     internal void Clear()
     {
         _partial.Clear();
-        _tooLong = false;
+        _tooLong = _skipping = false;
+    }
+
+    /// <summary>What comes next begins in the middle of a line, which is dropped.</summary>
+    internal void Skip()
+    {
+        Clear();
+        _skipping = true;
+    }
+
+    private void Take(ReadOnlySpan<byte> part)
+    {
+        if (_tooLong || _skipping)
+            return;
+        _partial.AddRange(part[..Math.Min(part.Length, Longest + 1 - _partial.Count)]);
+        if (_partial.Count <= Longest)
+            return;
+        _tooLong = true;
+        _partial.RemoveRange(Kept, _partial.Count - Kept);
     }
 }

@@ -3,6 +3,9 @@ namespace TrainingSupervisor.Agent.Progress;
 /// <summary>Reads what was appended to the progress file since the last look. One stat per look when nothing was.</summary>
 internal sealed class ProgressFileTail(string path)
 {
+    /// <summary>One look reads no more, so that a worker that floods the file costs a bounded share of the agent's time and memory.</summary>
+    internal const int MostPerLook = 1 << 20;
+
     private readonly LineBuffer _lines = new();
     private readonly byte[] _buffer = new byte[16384];
     private long _offset;
@@ -14,25 +17,34 @@ internal sealed class ProgressFileTail(string path)
         _lines.Clear();
     }
 
-    internal List<string> Read()
+    /// <summary>The next lines. The last look jumps to the end if there is too much between.</summary>
+    internal List<string> Read(bool last = false)
     {
         var info = new FileInfo(path);
         if (!info.Exists)
             return [];
-        if (info.Length < _offset)
+        var length = info.Length;
+        if (length < _offset)
         {
             // Written with ">" rather than ">>".
             _offset = 0;
             _lines.Clear();
         }
 
-        if (info.Length == _offset)
+        // Also where it was replaced by a pipe or a device: those have no length, and opening one might never return.
+        if (length == _offset)
             return [];
+        if (last && length - _offset > MostPerLook)
+        {
+            _offset = length - MostPerLook;
+            _lines.Skip();
+        }
+
         List<string> lines = [];
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 0);
         file.Position = _offset;
         int count;
-        while ((count = file.Read(_buffer)) > 0)
+        for (var left = MostPerLook; left > 0 && (count = file.Read(_buffer, 0, Math.Min(left, _buffer.Length))) > 0; left -= count)
         {
             _offset += count;
             lines.AddRange(_lines.Append(_buffer.AsSpan(0, count)));

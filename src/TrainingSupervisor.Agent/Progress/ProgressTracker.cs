@@ -5,7 +5,7 @@ namespace TrainingSupervisor.Agent.Progress;
 /// <summary>What the worker has said so far in this attempt.</summary>
 internal sealed class ProgressTracker(Action<string> log)
 {
-    private Protocol.Progress _now = new() { Checkpoint = -1 };
+    private Protocol.Progress _now = new() { Step = -1, Checkpoint = -1 };
     private bool _complained;
 
     internal Protocol.Progress Snapshot() => _now.Clone();
@@ -14,7 +14,7 @@ internal sealed class ProgressTracker(Action<string> log)
 
     internal void Reset(int attempt)
     {
-        _now = new Protocol.Progress { Attempt = attempt, Checkpoint = -1 };
+        _now = new Protocol.Progress { Attempt = attempt, Step = -1, Checkpoint = -1 };
         _complained = false;
         SaidAnything = false;
     }

@@ -34,8 +34,16 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     {
         _effects.Clear();
         var attempt = message.Restart?.Attempt ?? message.Release?.Attempt ?? message.Quiesce?.Attempt ?? 0;
-        if (message.KindCase is SupervisorMessage.KindOneofCase.Welcome or SupervisorMessage.KindOneofCase.Ack)
+        if (message.KindCase is SupervisorMessage.KindOneofCase.Ack)
             return [];
+        if (message.KindCase is SupervisorMessage.KindOneofCase.Welcome)
+        {
+            // A new supervisor has taken over, though it may have nothing to command: whoever led before is refused from now on.
+            if (message.PodUid == podUid && message.Term > Term)
+                Obey();
+            return [.. _effects];
+        }
+
         if (message.PodUid != podUid)
             Refuse($"meant for Pod {message.PodUid}, this is {podUid}");
         else if (message.Term < Term)
@@ -112,13 +120,15 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 Refuse($"not waiting: {Describe()}");
             else if (next < 1 || next < Highest)
                 Refuse($"attempt {next} is over: attempt {Highest} is waited for");
-            else if (Roster.TryRead(release.Roster.Span, next, release.Rank, out var problem) is not { } roster)
+            else if (RosterBytes.Of(release, out var problem) is not { } json)
+                Refuse(problem);
+            else if (Roster.TryRead(json.Span, next, release.Rank, out problem) is not { } roster)
                 Refuse(problem);
             else
             {
                 Obey(next);
                 (Phase, Attempt, _rank, _exit) = (Phase.Running, next, release.Rank, null);
-                _effects.Add(new Effect.StartWorker(roster, release.Roster.Memory, release.Rank));
+                _effects.Add(new Effect.StartWorker(roster, json, release.Rank));
                 _effects.Add(new Effect.SayState());
             }
         }
@@ -151,7 +161,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             return [];
         _exit = exit;
         if (_ending is Ending.Fenced fenced)
-            _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = Cut($"fenced: {fenced.Why}\n{exit.StderrTail}") };
+            _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{StderrTail.Last(exit.StderrTail, StderrTail.Capacity - 256)}" };
         if (_terminating && _ending is not Ending.Halt)
         {
             Phase = Phase.Exited;
@@ -169,14 +179,14 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
         return [.. _effects];
     }
 
-    /// <summary>SIGTERM for the agent: the Pod is being ended.</summary>
-    internal IReadOnlyList<Effect> OnTerminate()
+    /// <summary>The agent is told to end, with SIGTERM or the image's own stop signal: the Pod is being ended.</summary>
+    internal IReadOnlyList<Effect> OnTerminate(int signal = Libc.SigTerm)
     {
         _effects.Clear();
         _terminating = true;
         if (Phase == Phase.Running)
-            return [new Effect.SignalWorker(Libc.SigTerm)];
-        return Leave(128 + Libc.SigTerm);
+            return [new Effect.SignalWorker(signal)];
+        return Phase == Phase.Leaving ? [] : Leave(128 + signal);
     }
 
     /// <summary>The fence period is over.</summary>
@@ -242,6 +252,4 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     }
 
     private string Describe() => _ending is null ? $"{Phase} attempt {Attempt}" : $"the worker of attempt {Attempt} is being ended";
-
-    private static string Cut(string text) => text.Length <= StderrTail.Capacity / 3 ? text : text[..(StderrTail.Capacity / 3)];
 }

@@ -47,9 +47,22 @@ internal sealed class StderrTail
     }
 
     // A byte that is no UTF-8 becomes three of them, so the text may have to be cut again.
-    private static string Clean(ReadOnlySpan<byte> bytes)
+    private static string Clean(ReadOnlySpan<byte> bytes) => Last(Encoding.UTF8.GetString(bytes), Capacity);
+
+    /// <summary>The end of a text, of at most so many bytes of UTF-8 and without half a character.</summary>
+    internal static string Last(string text, int bytes)
     {
-        var text = Encoding.UTF8.GetString(bytes);
-        return Encoding.UTF8.GetByteCount(text) <= Capacity ? text : text[^(Capacity / 3)..];
+        var from = text.Length;
+        for (var left = bytes; from > 0; from--)
+        {
+            var pair = from > 1 && char.IsSurrogatePair(text[from - 2], text[from - 1]);
+            left -= Encoding.UTF8.GetByteCount(text, pair ? from - 2 : from - 1, pair ? 2 : 1);
+            if (left < 0)
+                break;
+            if (pair)
+                from--;
+        }
+
+        return text[from..];
     }
 }

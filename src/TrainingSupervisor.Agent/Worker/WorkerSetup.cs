@@ -41,7 +41,7 @@ internal static class WorkerSetup
             ["LOCAL_WORLD_SIZE"] = "1",
             ["GROUP_RANK"] = Text(rank),
             ["MASTER_ADDR"] = first.Address,
-            ["MASTER_PORT"] = Text(options.MasterPort),
+            ["MASTER_PORT"] = Text(roster.MasterPort > 0 ? roster.MasterPort : options.MasterPort),
             ["TORCHELASTIC_RESTART_COUNT"] = Text(roster.Attempt - 1),
             ["TORCHELASTIC_RUN_ID"] = options.Gang,
             ["GANG_ADDRESS"] = own.Address,

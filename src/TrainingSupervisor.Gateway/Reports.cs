@@ -1,0 +1,48 @@
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+using TrainingSupervisor.Protocol;
+
+namespace TrainingSupervisor.Gateway;
+
+/// <summary>What an agent says, as the machine's inputs. Times are put right by what is known of the agent's clock.</summary>
+internal static class Reports
+{
+    public static AgentSeen Seen(AgentConnection connection, AgentState state, DateTimeOffset now)
+    {
+        var hello = connection.Hello;
+        return new AgentSeen(hello.PodName, hello.PodUid, hello.Role, hello.PodIp, hello.Node, new AgentObservation
+        {
+            Instance = hello.Instance,
+            Phase = PhaseOf(state.Phase),
+            Attempt = Math.Max(0, state.Attempt),
+            Exit = state.Exit is { } exit ? ExitOf(exit, connection.Clock, now) : null,
+        });
+    }
+
+    public static ProgressSeen Progressed(Hello hello, Progress p) =>
+        new(hello.PodName, hello.PodUid, new ProgressObservation(p.Attempt, p.Step, p.Checkpoint, p.Phase, p.Unhealthy));
+
+    public static QuiesceAnswered Quiesced(Hello hello, QuiesceResult result) => new(hello.PodName, hello.PodUid, result.Attempt, result.Saved);
+
+    public static AgentRefused Refused(Hello hello, Refused refused) => new(hello.PodName, hello.PodUid, refused.Reason, refused.Term, refused.Attempt);
+
+    private static AgentPhase PhaseOf(AgentState.Types.Phase phase) => phase switch
+    {
+        AgentState.Types.Phase.Waiting => AgentPhase.Waiting,
+        AgentState.Types.Phase.Running => AgentPhase.Running,
+        AgentState.Types.Phase.Exited => AgentPhase.Exited,
+        AgentState.Types.Phase.Leaving => AgentPhase.Leaving,
+        _ => AgentPhase.Unknown,
+    };
+
+    private static Observations.WorkerExit ExitOf(Protocol.WorkerExit exit, ClockOffset clock, DateTimeOffset now) => new()
+    {
+        Code = exit.Code,
+        Signal = exit.Signal,
+        StderrTail = exit.StderrTail,
+        NotStarted = exit.NotStarted,
+        OutOfMemory = exit.OutOfMemory,
+        Started = clock.Correct(exit.StartedUnixMs, now),
+        Ended = clock.Correct(exit.EndedUnixMs, now),
+    };
+}

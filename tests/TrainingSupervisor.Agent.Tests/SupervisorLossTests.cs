@@ -1,0 +1,117 @@
+using static TrainingSupervisor.Agent.Tests.Messages;
+using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
+
+namespace TrainingSupervisor.Agent.Tests;
+
+/// <summary>The supervisor goes away, comes back, moves, or is one that has been deposed.</summary>
+public sealed class SupervisorLossTests : AgentTest
+{
+    [Fact]
+    public async Task Welcome_OfAnOlderTerm_IsLeftForAnotherSupervisor()
+    {
+        await using var deposed = new TestGateway { Term = 5 };
+        await deposed.StartAsync();
+        Gateway.Term = 6;
+        await TestGateway.WriteSecretAsync(SecretDirectory, deposed, Gateway);
+        Directory.CreateDirectory(GangDirectory);
+        await File.WriteAllTextAsync(Path.Combine(GangDirectory, ".agent-state"), "6 3\n");
+
+        var agent = Start("sleep", "60");
+
+        Assert.Equal(6, (await Gateway.HelloAsync()).Term);
+        Assert.Single(deposed.Authorizations);
+        Assert.Equal(0, deposed.Heartbeats);
+        Assert.Contains(agent.Lines, l => l.Contains("its term 5 is over", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Welcome_OfALaterTerm_IsRememberedWithoutAnyCommand()
+    {
+        var agent = Start("sleep", "60");
+        await Gateway.HelloAsync();
+        await Gateway.CloseAsync();
+        Gateway.Term = 7;
+        Gateway.Open = true;
+        await Gateway.HelloAsync();
+        await UntilAsync(() => File.ReadAllText(Path.Combine(GangDirectory, ".agent-state")) == "7 0\n", "the term in the state file");
+
+        await Gateway.CloseAsync();
+        Gateway.Term = 1;
+        Gateway.Open = true;
+
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("its term 1 is over", StringComparison.Ordinal)), "the old term left");
+    }
+
+    [Fact]
+    public async Task Fence_WithNobodyButADeposedSupervisor_EndsTheWorker()
+    {
+        (Gateway.Term, Gateway.FenceMs) = (6, 3000);
+        Start("sh", "-c", "echo $$ > $GANG_DIR/pid; exec sleep 60");
+        await Gateway.HelloAsync();
+        await Gateway.SayAsync(Release(1, term: 6));
+        await Gateway.NextStateAsync(Phase.Running);
+        var file = Path.Combine(GangDirectory, "pid");
+        await UntilAsync(() => File.Exists(file) && File.ReadAllText(file).EndsWith('\n'), "the worker's pid");
+        var pid = (await File.ReadAllTextAsync(file)).Trim();
+        var contacts = Gateway.Heartbeats;
+        await UntilAsync(() => Gateway.Heartbeats > contacts, "a heartbeat");
+        Assert.True(Lives(pid));
+
+        // It answers every heartbeat, and is still nobody.
+        await Gateway.CloseAsync();
+        Gateway.Term = 5;
+        Gateway.Open = true;
+        await UntilAsync(() => !Lives(pid), "the worker's end");
+
+        Gateway.Term = 6;
+        var exit = (await Gateway.NextAsync(m => m.Hello?.State.Phase == Phase.Exited)).Hello.State.Exit;
+        Assert.Equal(137, exit.Code);
+        Assert.StartsWith("fenced: ", exit.StderrTail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Exit_WhileTheSupervisorIsAway_IsHeldAndThenTold()
+    {
+        var agent = await RunAsync("while ! test -e $GANG_DIR/go; do sleep 0.02; done; echo last words >&2; exit 5");
+        await Gateway.NextStateAsync(Phase.Running);
+        await Gateway.CloseAsync();
+        await File.WriteAllTextAsync(Path.Combine(GangDirectory, "go"), "");
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("worker ended with code 5", StringComparison.Ordinal)), "the worker's end");
+
+        Gateway.Open = true;
+        var hello = await Gateway.HelloAsync();
+
+        Assert.Equal((Phase.Exited, 1, 5, "last words\n"), (hello.State.Phase, hello.State.Attempt, hello.State.Exit.Code, hello.State.Exit.StderrTail));
+        await Gateway.SayAsync(Halt(0));
+        Assert.Equal(0, await agent.ExitAsync());
+    }
+
+    [Fact]
+    public async Task Exit_ThatNobodyAsksFor_EndsTheAgentWithItsCodeAfterTheHold()
+    {
+        var agent = Start(["sh", "-c", "exit 5"], v => v["GANG_EXIT_HOLD_SECONDS"] = "1");
+        await Gateway.HelloAsync();
+        await Gateway.SayAsync(Release(1));
+        await Gateway.NextStateAsync(Phase.Exited);
+
+        await Gateway.CloseAsync();
+
+        Assert.Equal(5, await agent.ExitAsync());
+    }
+
+    [Fact]
+    public async Task Endpoint_ThatMoves_IsFollowed()
+    {
+        var agent = await RunAsync("sleep 60");
+        await Gateway.NextStateAsync(Phase.Running);
+        await using var next = new TestGateway { Term = 2 };
+        await next.StartAsync();
+
+        await TestGateway.WriteSecretAsync(SecretDirectory, next);
+        await Gateway.CloseAsync();
+        var hello = await next.HelloAsync();
+
+        Assert.Equal((Phase.Running, 1, 1L), (hello.State.Phase, hello.State.Attempt, hello.Term));
+        Assert.Contains(agent.Lines, l => l.Contains("connected to the supervisor", StringComparison.Ordinal));
+    }
+}
