@@ -1,34 +1,28 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using TrainingSupervisor;
 using TrainingSupervisor.Testing;
 
 namespace JobLauncher;
 
-internal sealed record LaunchRequest(
-    string Name, string Namespace, int Workers, int Spares, string Image, string AgentImage, string? KubeConfig, bool Embedded,
-    string? Advertise, bool KeepOnExit, string[] Command);
-
 /// <summary>What a launcher does with the library: describe, launch, watch, and turn the result into an exit code.</summary>
 internal static class Launcher
 {
     public const string EmbeddedAgentImage = "local/gang-agent:1";
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
 
     public static async Task<int> RunAsync(LaunchRequest request, CancellationToken cancellationToken)
     {
-        GangSpec spec;
         try
         {
-            spec = Describe(request);
-        }
-        catch (InvalidGangException e)
-        {
-            return Fail(ExitCodes.BadInput, e.Message);
-        }
+            var spec = Describe(request);
+            if (request is { Embedded: false, KubeConfig: { } file } && !File.Exists(file))
+            {
+                return Fail(ExitCodes.BadInput, $"--kubeconfig {file}: there is no such file");
+            }
 
-        try
-        {
             await using var cluster = request.Embedded ? await StartClusterAsync(request, cancellationToken) : null;
             using var host = BuildHost(request, cluster);
             await host.StartAsync(cancellationToken);
@@ -41,17 +35,22 @@ internal static class Launcher
                 await host.StopAsync(CancellationToken.None);
             }
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return Fail(ExitCodes.Stopped, "stopped");
+            return Fail(ExitCodes.Stopped, request.KeepOnExit ? "stopped; a gang that was launched trains on" : "stopped before the gang was launched");
         }
-        catch (Microsoft.Extensions.Options.OptionsValidationException e)
+        catch (Exception e) when (e is InvalidGangException or OptionsValidationException)
         {
             return Fail(ExitCodes.BadInput, e.Message);
         }
         catch (SupervisorException e)
         {
             return Fail(ExitCodes.ClusterUnavailable, e.Message);
+        }
+        catch (Exception e)
+        {
+            // The edge of the program: a user has no use for a stack trace, and a script needs a code that it can tell from the others.
+            return Fail(ExitCodes.Internal, $"{e.GetType().Name}: {e.Message}");
         }
     }
 
@@ -95,20 +94,31 @@ internal static class Launcher
     private static async Task<int> LaunchAsync(IHost host, GangSpec spec, bool keepOnExit, CancellationToken cancellationToken)
     {
         var gang = await host.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(spec, cancellationToken);
-        GangResult result;
         try
         {
-            result = await gang.WaitAsync(cancellationToken);
+            var result = await gang.WaitAsync(cancellationToken);
+            Console.WriteLine($"gang {gang.Name}: {result.Phase} after {result.Attempts} attempt{(result.Attempts == 1 ? "" : "s")}: {result.Outcome}");
+            return result.Succeeded ? ExitCodes.Succeeded : ExitCodes.GangFailed;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !keepOnExit)
         {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-            await gang.StopAsync("the launcher was stopped", patience.Token);
+            return await StopAsync(gang);
+        }
+    }
+
+    private static async Task<int> StopAsync(GangHandle gang)
+    {
+        using var limit = new CancellationTokenSource(StopLimit);
+        try
+        {
+            await gang.StopAsync("the launcher was stopped", limit.Token);
             return Fail(ExitCodes.Stopped, $"gang {gang.Name} was stopped and deleted");
         }
-
-        Console.WriteLine($"gang {gang.Name}: {result.Phase} after {result.Attempts} attempt{(result.Attempts == 1 ? "" : "s")}: {result.Outcome}");
-        return result.Succeeded ? ExitCodes.Succeeded : ExitCodes.GangFailed;
+        catch (OperationCanceledException)
+        {
+            return Fail(ExitCodes.Stopped,
+                $"gang {gang.Name} was told to stop, but is not gone after {StopLimit.TotalSeconds:0} s; 'kubectl delete configmap gang-{gang.Name}' deletes what is left");
+        }
     }
 
     private static int Fail(int code, string message)

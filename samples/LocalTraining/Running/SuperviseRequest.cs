@@ -25,6 +25,8 @@ internal sealed record SuperviseRequest
             .WithSpares(Spares)
             .WithImage("local/trainer:1")
             .WithCommand(Command)
+            // A .NET program that is killed leaves its diagnostics socket in the temporary directory.
+            .WithEnvironment("DOTNET_EnableDiagnostics", "0")
             .WithOnePerNode()
             .WithAgentFromImageVolume(AgentImage))
         .WithHeartbeat(TimeSpan.FromMilliseconds(500))
