@@ -15,12 +15,21 @@ internal static class Launcher
 
     public static async Task<int> RunAsync(LaunchRequest request, CancellationToken cancellationToken)
     {
+        var end = await EndOfAsync(request, cancellationToken);
+        // Said when all else is over, so that it is the last line.
+        if (end.Code == ExitCodes.Succeeded) Console.WriteLine(end.Message);
+        else await Console.Error.WriteLineAsync($"error: {end.Message}");
+        return end.Code;
+    }
+
+    private static async Task<End> EndOfAsync(LaunchRequest request, CancellationToken cancellationToken)
+    {
         try
         {
             var spec = Describe(request);
             if (request is { Embedded: false, KubeConfig: { } file } && !File.Exists(file))
             {
-                return Fail(ExitCodes.BadInput, $"--kubeconfig {file}: there is no such file");
+                return new End(ExitCodes.BadInput, $"--kubeconfig {file}: there is no such file");
             }
 
             await using var cluster = request.Embedded ? await StartClusterAsync(request, cancellationToken) : null;
@@ -37,20 +46,20 @@ internal static class Launcher
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return Fail(ExitCodes.Stopped, request.KeepOnExit ? "stopped; a gang that was launched trains on" : "stopped before the gang was launched");
+            return new End(ExitCodes.Stopped, request.KeepOnExit ? "stopped; a gang that was launched trains on" : "stopped before the gang was launched");
         }
         catch (Exception e) when (e is InvalidGangException or OptionsValidationException)
         {
-            return Fail(ExitCodes.BadInput, e.Message);
+            return new End(ExitCodes.BadInput, e.Message);
         }
         catch (SupervisorException e)
         {
-            return Fail(ExitCodes.ClusterUnavailable, e.Message);
+            return new End(ExitCodes.ClusterUnavailable, e.Message);
         }
         catch (Exception e)
         {
             // The edge of the program: a user has no use for a stack trace, and a script needs a code that it can tell from the others.
-            return Fail(ExitCodes.Internal, $"{e.GetType().Name}: {e.Message}");
+            return new End(ExitCodes.Internal, $"{e.GetType().Name}: {e.Message}");
         }
     }
 
@@ -80,7 +89,8 @@ internal static class Launcher
             o.SingleLine = true;
             o.TimestampFormat = "HH:mm:ss.fff ";
         });
-        // What stops the host is told once, in words, by RunAsync.
+        // What stops the host is told once, in words, by RunAsync; the host's own news are no news here.
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddTrainingSupervisor(options =>
         {
@@ -91,14 +101,15 @@ internal static class Launcher
         return builder.Build();
     }
 
-    private static async Task<int> LaunchAsync(IHost host, GangSpec spec, bool keepOnExit, CancellationToken cancellationToken)
+    private static async Task<End> LaunchAsync(IHost host, GangSpec spec, bool keepOnExit, CancellationToken cancellationToken)
     {
         var gang = await host.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(spec, cancellationToken);
         try
         {
             var result = await gang.WaitAsync(cancellationToken);
-            Console.WriteLine($"gang {gang.Name}: {result.Phase} after {result.Attempts} attempt{(result.Attempts == 1 ? "" : "s")}: {result.Outcome}");
-            return result.Succeeded ? ExitCodes.Succeeded : ExitCodes.GangFailed;
+            return new End(
+                result.Succeeded ? ExitCodes.Succeeded : ExitCodes.GangFailed,
+                $"gang {gang.Name}: {result.Phase} after {result.Attempts} attempt{(result.Attempts == 1 ? "" : "s")}: {result.Outcome}");
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && !keepOnExit)
         {
@@ -106,24 +117,20 @@ internal static class Launcher
         }
     }
 
-    private static async Task<int> StopAsync(GangHandle gang)
+    private static async Task<End> StopAsync(GangHandle gang)
     {
         using var limit = new CancellationTokenSource(StopLimit);
         try
         {
             await gang.StopAsync("the launcher was stopped", limit.Token);
-            return Fail(ExitCodes.Stopped, $"gang {gang.Name} was stopped and deleted");
+            return new End(ExitCodes.Stopped, $"gang {gang.Name} was stopped and deleted");
         }
         catch (OperationCanceledException)
         {
-            return Fail(ExitCodes.Stopped,
+            return new End(ExitCodes.Stopped,
                 $"gang {gang.Name} was told to stop, but is not gone after {StopLimit.TotalSeconds:0} s; 'kubectl delete configmap gang-{gang.Name}' deletes what is left");
         }
     }
 
-    private static int Fail(int code, string message)
-    {
-        Console.Error.WriteLine($"error: {message}");
-        return code;
-    }
+    private sealed record End(int Code, string Message);
 }

@@ -60,7 +60,7 @@ internal static class MainJob
         var options = new EmbeddedClusterOptions
         {
             NodeCount = settings.Workers + 2,
-            NodeLeaseDuration = TimeSpan.FromSeconds(4),
+            NodeLeaseDuration = TimeSpan.FromSeconds(8),
             DataDirectory = directory.Subdirectory($"{name}-cluster"),
         };
         await using var cluster = await EmbeddedCluster.StartAsync(options, cancellationToken);

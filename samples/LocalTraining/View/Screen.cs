@@ -10,11 +10,11 @@ internal sealed class Screen(RunState run, int width, int height) : IRenderable
 {
     private const int HeadLines = 4;
     private const int LeastEvents = 5;
-    private const int NarrowCell = 40;
+    private const int LeastWidth = 44;
 
     // The last line stays empty: with it full, the terminal would scroll at each picture.
     private readonly int _height = Math.Max(height - 1, HeadLines + LeastEvents + 3);
-    private readonly int _width = Math.Max(width, NarrowCell);
+    private readonly int _width = Math.Max(width, LeastWidth);
 
     public Measurement Measure(RenderOptions options, int maxWidth) => ((IRenderable)Build()).Measure(options, maxWidth);
 
@@ -23,42 +23,21 @@ internal sealed class Screen(RunState run, int width, int height) : IRenderable
     private Rows Build()
     {
         var workers = run.Status?.Workers ?? [];
-        var most = _height - HeadLines - LeastEvents - 2;
-        var blocks = workers.Count <= most ? 1 : Math.Min(_width / NarrowCell, (workers.Count + most - 1) / most);
-        var shown = workers.Take(blocks * most).ToList();
-        var rows = (shown.Count + blocks - 1) / blocks;
-        var rest = workers.Count - shown.Count;
-        var table = blocks == 1 ? (IRenderable)WorkerTable(shown, wide: _width >= 100)
-            : new Columns(shown.Chunk(rows).Select(part => WorkerTable(part, wide: false))) { Expand = false, Padding = new Padding(0, 0, 2, 0) };
+        var block = new WorkerLines(run, workers, _width, _height - HeadLines - LeastEvents - 3);
+        var rest = workers.Count - block.Shown;
         var lines = new List<IRenderable>
         {
             Line($"[bold]{Escape(run.Title)}[/]"),
             Line(string.Create(CultureInfo.InvariantCulture, $"[bold]{run.Status?.Phase ?? "Pending"}[/], attempt {run.Status?.Attempt ?? 0}, step {run.Step} of {run.Steps}")),
             Bar(),
             Line($"[grey]next fault: {Escape(Cut(run.NextFault.Length == 0 ? "none" : run.NextFault, _width - 12))}[/]"),
-            table,
         };
-        if (rest > 0) lines.Add(Line($"[grey]and {rest} more: {Escape(Counts(workers.Skip(shown.Count)))}[/]"));
+        lines.AddRange(block.Markup().Select(Line));
+        if (rest > 0) lines.Add(Line($"[grey]{Escape(Cut($"and {rest} more: {Counts(workers.Skip(block.Shown))}", _width))}[/]"));
         lines.Add(new Rule("[grey]events[/]") { Justification = Justify.Left, Style = Style.Parse("grey") });
-        var room = _height - HeadLines - rows - 2 - (rest > 0 ? 1 : 0);
+        var room = _height - HeadLines - block.Rows - 2 - (rest > 0 ? 1 : 0);
         lines.AddRange(run.Events().TakeLast(room).Select(Event));
         return new Rows(lines);
-    }
-
-    private Table WorkerTable(IEnumerable<WorkerLine> workers, bool wide)
-    {
-        var table = new Table().Border(TableBorder.None);
-        string[] columns = wide ? ["rank", "worker", "Pod", "node", "state", "attempt", "step"] : ["rank", "node", "state", "attempt", "step"];
-        foreach (var column in columns) table.AddColumn(new TableColumn($"[grey]{column}[/]") { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
-        foreach (var w in workers)
-        {
-            string Number(long n, long least) => n < least ? "" : n.ToString(CultureInfo.InvariantCulture);
-            var rank = w.Rank < 0 ? "spare" : Number(w.Rank, 0);
-            string[] cells = wide ? [rank, w.Worker ?? "", w.Pod, w.Node ?? ""] : [rank, w.Node ?? ""];
-            table.AddRow([.. cells.Select(Escape), Colour(run.StateOf(w)), Number(w.Attempt, 1), Number(w.Step, 0)]);
-        }
-
-        return table;
     }
 
     private Markup Bar()
@@ -81,14 +60,6 @@ internal sealed class Screen(RunState run, int width, int height) : IRenderable
         "warning" => $"[yellow]{text}[/]",
         "error" => $"[red]{text}[/]",
         _ => text,
-    };
-
-    private static string Colour(string state) => state switch
-    {
-        "Running" or RunState.Done => $"[green]{state}[/]",
-        "Waiting" => "[blue]Waiting[/]",
-        "Lost" or "Exited" => $"[red]{state}[/]",
-        _ => $"[yellow]{state}[/]",
     };
 
     private string Counts(IEnumerable<WorkerLine> workers) =>

@@ -41,8 +41,8 @@ internal static class Summary
 
     private static Table When(IReadOnlyList<RecoveryLine> recoveries)
     {
-        var table = TableOf("attempt", "detected", "decided", "commanded", "restarted", "barrier complete", "released", "first step");
-        foreach (var column in table.Columns) column.RightAligned();
+        var table = TableOf("attempt", "detected", "decided", "commanded", "restarted", "barrier\ncomplete", "released", "first\nstep");
+        foreach (var column in table.Columns) column.RightAligned().NoWrap();
         foreach (var r in recoveries)
         {
             var t = r.Timing;
