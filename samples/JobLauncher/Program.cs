@@ -1,10 +1,11 @@
 using System.CommandLine;
 using JobLauncher;
+using Samples.Shared;
 
 var name = new Option<string>("--name") { Description = "The gang's name", DefaultValueFactory = _ => "job" };
 var ns = new Option<string>("--namespace", "-n") { Description = "The namespace", DefaultValueFactory = _ => "default" };
-var workers = new Option<int>("--workers") { Description = "How many workers", DefaultValueFactory = _ => 2 };
-var spares = new Option<int>("--spares") { Description = "How many spares" };
+var workers = Options.Number("--workers", "How many workers", 2);
+var spares = Options.Number("--spares", "How many spares", 0);
 var image = new Option<string>("--image") { Description = "The workers' image", DefaultValueFactory = _ => "local/worker:1" };
 var agent = new Option<string>("--agent-image") { Description = "The agent's image", DefaultValueFactory = _ => Launcher.EmbeddedAgentImage };
 var kubeconfig = new Option<string?>("--kubeconfig") { Description = "A kubeconfig file; default: as kubectl does" };
@@ -13,7 +14,7 @@ var advertise = new Option<string?>("--advertise") { Description = "The address 
 var detach = new Option<bool>("--keep-on-exit") { Description = "Leave the gang running on Ctrl-C: workers train on, and the next launcher of the same name takes over" };
 var command = new Argument<string[]>("command") { Description = "The workers' command, after --", Arity = ArgumentArity.OneOrMore };
 
-var root = new RootCommand("Launches a gang and waits for its end. Exit codes: 0 succeeded, 1 gang failed, 64 bad input, 69 cluster unavailable, 130 stopped.")
+var root = new RootCommand($"Launches a gang and waits for its end.\n\nExit codes:\n{ExitCodes.Help}")
 {
     name, ns, workers, spares, image, agent, kubeconfig, embedded, advertise, detach, command,
 };
@@ -24,10 +25,9 @@ root.SetAction((parsed, token) => Launcher.RunAsync(
         parsed.GetValue(detach), parsed.GetValue(command)!),
     token));
 var result = root.Parse(args);
-if (result.Errors.Count > 0)
-{
-    foreach (var error in result.Errors) Console.Error.WriteLine($"error: {error.Message}");
-    return ExitCodes.BadInput;
-}
+if (Options.SayMistakes(result)) return ExitCodes.BadInput;
 
-return await result.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+// Our own handling of signals: the parser's would end the process while the gang is still being deleted.
+using var interruption = new Interruption();
+var code = await result.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, interruption.Token);
+return code == ExitCodes.Stopped ? interruption.ExitCode ?? code : code;

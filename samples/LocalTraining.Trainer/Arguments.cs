@@ -1,8 +1,9 @@
 using System.Globalization;
+using System.Numerics;
 
 namespace LocalTraining.Trainer;
 
-/// <summary>The command line.</summary>
+/// <summary>The command line. A mistake in it is an <see cref="ArgumentException"/> whose message is for a person.</summary>
 internal sealed record Arguments
 {
     public List<string> Text { get; } = [];
@@ -17,27 +18,31 @@ internal sealed record Arguments
     public int Context { get; private set; } = 12;
     public float Rate { get; private set; } = 0.15f;
 
-    public static Arguments Parse(string[] args)
+    public static Arguments Parse(IReadOnlyList<string> args)
     {
         var result = new Arguments();
-        for (var i = 0; i < args.Length; i++)
+        for (var i = 0; i < args.Count; i += 2)
         {
-            string Value() => ++i < args.Length ? args[i] : throw new ArgumentException($"{args[i - 1]} needs a value");
-            int Number() => int.Parse(Value(), CultureInfo.InvariantCulture);
-            switch (args[i])
+            var option = args[i];
+            string Value() => i + 1 < args.Count ? args[i + 1] : throw new ArgumentException($"{option} needs a value");
+            T Number<T>(T least, T most)
+                where T : INumber<T> => T.TryParse(Value(), CultureInfo.InvariantCulture, out var n) && n >= least && n <= most
+                ? n
+                : throw new ArgumentException($"{option} must be a number from {least} to {most}, not '{Value()}'");
+            switch (option)
             {
                 case "--text": result.Text.Add(Value()); break;
                 case "--checkpoints": result.Checkpoints = Value(); break;
                 case "--faults": result.Faults = Value(); break;
-                case "--steps": result.Steps = Number(); break;
-                case "--seed": result.Seed = Number(); break;
-                case "--checkpoint-every": result.CheckpointEvery = Number(); break;
-                case "--step-delay-ms": result.StepDelay = Number(); break;
-                case "--batch": result.Batch = Number(); break;
-                case "--hidden": result.Hidden = Number(); break;
-                case "--context": result.Context = Number(); break;
-                case "--rate": result.Rate = float.Parse(Value(), CultureInfo.InvariantCulture); break;
-                default: throw new ArgumentException($"unknown option {args[i]}");
+                case "--steps": result.Steps = Number(1, int.MaxValue); break;
+                case "--seed": result.Seed = Number(int.MinValue, int.MaxValue); break;
+                case "--checkpoint-every": result.CheckpointEvery = Number(1, int.MaxValue); break;
+                case "--step-delay-ms": result.StepDelay = Number(0, 60_000); break;
+                case "--batch": result.Batch = Number(1, 65_536); break;
+                case "--hidden": result.Hidden = Number(1, 4096); break;
+                case "--context": result.Context = Number(1, 256); break;
+                case "--rate": result.Rate = Number(float.Epsilon, 1000f); break;
+                default: throw new ArgumentException($"unknown option {option}");
             }
         }
 

@@ -21,13 +21,19 @@ internal sealed class CharModel
         _error = new float[hidden];
         _output = new float[symbols];
         Weights = new float[(context * symbols * hidden) + hidden + (hidden * symbols) + symbols];
-        var random = new Random(seed);
-        var scale = 1f / MathF.Sqrt(hidden);
-        for (var i = 0; i < Weights.Length; i++) Weights[i] = ((float)random.NextDouble() - 0.5f) * scale;
+        Reset(seed);
     }
 
     public int Symbols { get; }
     public float[] Weights { get; }
+
+    /// <summary>The weights as they are before the first step.</summary>
+    public void Reset(int seed)
+    {
+        var random = new Random(seed);
+        var scale = 1f / MathF.Sqrt(_hidden);
+        for (var i = 0; i < Weights.Length; i++) Weights[i] = ((float)random.NextDouble() - 0.5f) * scale;
+    }
 
     /// <summary>Adds the gradient of one prediction and returns its loss.</summary>
     public float Accumulate(ReadOnlySpan<byte> text, int at, Span<float> gradient)

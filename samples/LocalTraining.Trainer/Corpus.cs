@@ -3,18 +3,25 @@ namespace LocalTraining.Trainer;
 /// <summary>The text as symbol numbers: one for each byte value that occurs.</summary>
 internal sealed class Corpus
 {
-    public Corpus(IEnumerable<string> files)
+    public Corpus(ReadOnlySpan<byte> raw)
     {
-        var raw = files.Order(StringComparer.Ordinal).SelectMany(File.ReadAllBytes).ToArray();
-        var used = raw.Distinct().Order().ToArray();
+        var used = raw.ToArray().Distinct().Order().ToArray();
         var number = new byte[256];
         for (var i = 0; i < used.Length; i++) number[used[i]] = (byte)i;
-        Text = [.. raw.Select(b => number[b])];
+        Text = new byte[raw.Length];
+        for (var i = 0; i < raw.Length; i++) Text[i] = number[raw[i]];
         Symbols = used.Length;
     }
 
     public byte[] Text { get; }
     public int Symbols { get; }
+
+    /// <summary>All files as one text, in an order that does not depend on the command line's.</summary>
+    public static Corpus Read(IEnumerable<string> files, int context)
+    {
+        var raw = files.Order(StringComparer.Ordinal).SelectMany(File.ReadAllBytes).ToArray();
+        return raw.Length > context ? new Corpus(raw) : throw new ArgumentException($"the text has {raw.Length} bytes; more than {context} are needed");
+    }
 
     /// <summary>Position of one sample of one step: a function of the seed and nothing else, whoever asks and whenever.</summary>
     public int Sample(int seed, int step, int index, int context)

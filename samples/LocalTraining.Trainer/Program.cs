@@ -1,43 +1,42 @@
 using System.Runtime.InteropServices;
 using LocalTraining.Trainer;
 
+const int Sigusr1 = 10;
+var patience = TimeSpan.FromSeconds(30);
 try
 {
     var arguments = Arguments.Parse(args);
-    using var contract = new Contract();
-    using var ring = await Ring.ConnectAsync(contract.Rank, contract.Addresses, contract.Port);
+    var contract = Contract.Read(Environment.GetEnvironmentVariable);
+    var ring = await RingConnector.ConnectAsync(contract.Rank, contract.Addresses, contract.Port, contract.Attempt, patience);
     var training = new Training(arguments, contract, ring);
-    const int Sigusr1 = 10;
     using var save = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)Sigusr1, c =>
     {
         c.Cancel = true;
         training.AskForCheckpoint();
     });
-    try
-    {
-        training.Run();
-        return 0;
-    }
-    catch (Exception e) when (e is InvalidDataException or InvalidOperationException or IOException)
-    {
-        // Ends with the connections still open: whoever fails first should be the first to be gone.
-        Console.Error.WriteLine($"{e.GetType().Name}: {e.Message}\n{e.StackTrace}");
-        Environment.Exit(1);
-        return 1;
-    }
+    training.Run();
+    ring.Dispose();
+    contract.Dispose();
+    return ExitCodes.Done;
 }
 catch (ArgumentException e)
 {
-    Console.Error.WriteLine($"trainer: {e.Message}");
-    return 64;
+    return End(ExitCodes.BadInput, e.Message);
 }
 catch (PeerLostException e)
 {
-    Console.Error.WriteLine($"peer lost: {e.Message}");
-    return 13;
+    return End(ExitCodes.PeerLost, e.Message);
 }
-catch (Exception e) when (e is IOException or TimeoutException)
+catch (Exception e) when (e is IOException or InvalidDataException or UnauthorizedAccessException)
 {
-    Console.Error.WriteLine($"{e.GetType().Name}: {e.Message}\n{e.StackTrace}");
-    return 1;
+    return End(ExitCodes.Failed, e.Message);
+}
+
+// A rank that fails leaves its connections to the kernel, which closes them as the process ends, as in a crash. Were they closed here in good
+// order, the peers would learn of it tens of milliseconds before this process is gone, and their "lost peer" could be seen before its cause.
+// That is no promise: on a busy machine a peer may still be seen first, and who watches must know 13 from 1.
+static int End(int code, string message)
+{
+    Console.Error.WriteLine($"trainer: {message}");
+    return code;
 }

@@ -7,25 +7,27 @@ namespace LocalTraining.Trainer;
 /// <summary>The training loop of one rank.</summary>
 internal sealed class Training(Arguments arguments, Contract contract, Ring ring)
 {
+    private readonly Checkpoints _checkpoints = new(arguments.Checkpoints);
+    private readonly Rehearsal _rehearsal = new(arguments.Faults, contract.Rank);
     private volatile bool _saveAsked;
+
+    /// <summary>The step that this attempt began after.</summary>
+    public int Resumed { get; private set; }
 
     public void AskForCheckpoint() => _saveAsked = true;
 
     public void Run()
     {
-        var corpus = new Corpus(arguments.Text);
+        if (arguments.Batch < contract.Size) throw new ArgumentException($"--batch {arguments.Batch} is less than one sample for each of {contract.Size} ranks");
+        var corpus = Corpus.Read(arguments.Text, arguments.Context);
         var model = new CharModel(corpus.Symbols, arguments.Context, arguments.Hidden, arguments.Seed);
         var momentum = new float[model.Weights.Length];
-        var checkpoints = new Checkpoints(arguments.Checkpoints);
-        var step = checkpoints.Newest(model.Weights, momentum, Console.Error.WriteLine);
-        var all = ring.Gather(step);
-        if (all.Any(s => s != step)) throw new InvalidOperationException($"ranks disagree on the checkpoint: {string.Join(", ", all)}");
-
+        var step = Resumed = Resume(model, momentum);
         var share = arguments.Batch / contract.Size;
         var sums = new float[model.Weights.Length + 1];
         while (step < arguments.Steps)
         {
-            Misbehave(step);
+            _rehearsal.Begin(step + 1);
             Array.Clear(sums);
             for (var i = 0; i < share; i++)
             {
@@ -42,22 +44,45 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
             }
 
             step++;
+            _rehearsal.End(step);
             contract.Say(string.Create(CultureInfo.InvariantCulture, $"step {step}"));
-            if (contract.Rank == 0) Record(step, sums[^1] / (share * contract.Size), model, momentum, checkpoints);
+            if (contract.Rank == 0) Record(step, sums[^1] / (share * contract.Size), model, momentum);
             if (arguments.StepDelay > 0) Thread.Sleep(arguments.StepDelay);
         }
 
         Finish(model);
     }
 
-    private void Record(int step, float loss, CharModel model, float[] momentum, Checkpoints checkpoints)
+    /// <summary>All ranks go on from the same step: the last one of which everyone has a whole checkpoint.</summary>
+    private int Resume(CharModel model, float[] momentum)
+    {
+        var mine = _checkpoints.Load(model.Weights, momentum, Console.Error.WriteLine);
+        while (true)
+        {
+            var least = (int)ring.Gather(mine).Min();
+            if (mine > least)
+            {
+                mine = _checkpoints.Load(model.Weights, momentum, Console.Error.WriteLine, most: least);
+                if (mine == 0)
+                {
+                    model.Reset(arguments.Seed);
+                    Array.Clear(momentum);
+                }
+            }
+
+            // Nobody leaves before all have the same; each round goes back at least one checkpoint or is the last.
+            if (ring.Gather(mine).All(step => step == least)) return least;
+        }
+    }
+
+    private void Record(int step, float loss, CharModel model, float[] momentum)
     {
         File.AppendAllText(
             Path.Combine(arguments.Checkpoints, "loss.csv"),
             string.Create(CultureInfo.InvariantCulture, $"{step},{loss:R},{contract.Attempt},{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}\n"));
         if (step % arguments.CheckpointEvery != 0 && step != arguments.Steps && !_saveAsked) return;
         _saveAsked = false;
-        checkpoints.Save(step, model.Weights, momentum);
+        _checkpoints.Save(step, model.Weights, momentum);
         contract.Say(string.Create(CultureInfo.InvariantCulture, $"checkpoint {step}"));
     }
 
@@ -65,33 +90,10 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
     {
         var bytes = MemoryMarshal.AsBytes(model.Weights.AsSpan());
         var hash = BitConverter.ToInt64(SHA256.HashData(bytes));
-        if (ring.Gather(hash).Any(h => h != hash)) throw new InvalidOperationException("the ranks ended with different weights");
+        if (ring.Gather(hash).Any(h => h != hash)) throw new InvalidDataException("the ranks ended with different weights");
         if (contract.Rank != 0) return;
-        File.WriteAllBytes(Path.Combine(arguments.Checkpoints, "final.bin"), bytes.ToArray());
-        File.WriteAllText(Path.Combine(arguments.Checkpoints, "final.sha256"), Convert.ToHexStringLower(SHA256.HashData(bytes)) + "\n");
-    }
-
-    /// <summary>
-    /// For rehearsals: a file in the faults directory makes this rank fail or hang, once; a file <c>hold</c> keeps all from their last step.
-    /// </summary>
-    private void Misbehave(int step)
-    {
-        if (arguments.Faults is null) return;
-        if (Taken("fail")) throw new InvalidDataException("bad sample in shard " + contract.Rank);
-        if (Taken("hang")) Thread.Sleep(Timeout.Infinite);
-
-        while (step == arguments.Steps - 1 && File.Exists(Path.Combine(arguments.Faults, "hold")))
-        {
-            Thread.Sleep(20);
-            if (Taken("fail")) throw new InvalidDataException("bad sample in shard " + contract.Rank);
-        }
-
-        bool Taken(string fault)
-        {
-            var path = Path.Combine(arguments.Faults, $"{fault}-{contract.Rank}");
-            if (!File.Exists(path)) return false;
-            File.Delete(path);
-            return true;
-        }
+        var path = Path.Combine(arguments.Checkpoints, "final.bin");
+        File.WriteAllBytes(path + ".tmp", bytes.ToArray());
+        File.Move(path + ".tmp", path, overwrite: true);
     }
 }

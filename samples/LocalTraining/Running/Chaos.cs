@@ -4,83 +4,103 @@ using TrainingSupervisor.Testing;
 
 namespace LocalTraining.Running;
 
-/// <summary>Breaks things on a schedule that is printed beforehand, each at a step of the training.</summary>
-internal sealed class Chaos(EmbeddedCluster cluster, RunState run, string faultsDirectory, Settings settings, Func<Task> crashSupervisor)
+/// <summary>
+/// Breaks things on a schedule. The trainers are told the faults beforehand by files, so that each strikes in exactly its step: they fail or
+/// hang by themselves, or hold still until what must come from outside has come.
+/// </summary>
+internal sealed class Chaos(EmbeddedCluster cluster, RunState run, string faultsDirectory, IReadOnlyList<Fault> schedule, Func<Task> crashSupervisor)
 {
-    private readonly List<(long Step, string What, Func<Task> Do)> _schedule = [];
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
-    public void Plan()
+    /// <summary>How many of the faults have struck and were answered by a recovery.</summary>
+    public int Struck { get; private set; }
+
+    public void Prepare()
     {
-        var random = new Random(settings.Seed);
-        var ranks = Enumerable.Range(0, settings.Workers).ToArray();
-        random.Shuffle(ranks);
-        int Victim(int i) => ranks[i % ranks.Length];
-        var fifth = settings.Steps / 6;
-        _schedule.Add((fifth, $"kill -9 of rank {Victim(0)}'s worker process", () => KillWorker(Victim(0))));
-        _schedule.Add((2 * fifth, $"rank {Victim(1)} exits with an application error", () => Misbehave("fail", Victim(1))));
-        _schedule.Add((3 * fifth, $"the node of rank {Victim(2)} dies and never comes back", () => FailNode(Victim(2))));
-        _schedule.Add((4 * fifth, $"rank {Victim(3)} hangs", () => Misbehave("hang", Victim(3))));
-        if (settings.CrashSupervisor)
-        {
-            _schedule.Add((5 * fifth, $"kill -9 of rank {Victim(4)}'s worker process, and of the supervisor in the middle of that recovery", async () =>
-            {
-                var recoveries = run.Status?.Attempt;
-                await KillWorker(Victim(4));
-                while (run.Status?.Attempt == recoveries) await Task.Delay(2);
-                run.Fault("kill -9 of the supervisor, within the recovery");
-                await crashSupervisor();
-            }));
-        }
+        foreach (var fault in schedule) File.WriteAllText(PathOf(fault), "");
     }
-
-    public IEnumerable<string> Lines() => _schedule.Select(f => $"  at step {f.Step,4}: {f.What}");
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        foreach (var (step, what, act) in _schedule)
+        foreach (var fault in schedule)
         {
-            run.NextFault = $"step {step}: {what}";
-            while (run.Furthest < step || run.Status?.Phase != "Running") await Task.Delay(10, cancellationToken);
-            run.Fault(what);
-            await act();
-            // Each fault gets a recovery of its own.
-            var attempt = run.Status?.Attempt;
-            while (run.Status?.Attempt == attempt && run.Status?.Phase == "Running") await Task.Delay(10, cancellationToken);
+            run.NextFault = $"step {fault.Step}: {fault.Words}";
+            var attempt = await StrikeAsync(fault, cancellationToken);
+            await UntilAsync(() => run.PlannedAttempt > attempt, cancellationToken);
+            if (fault.Kind == FaultKind.KillWorkerAndSupervisor)
+            {
+                run.Fault("kill -9 of the supervisor, in the middle of that recovery", fault.Step);
+                run.SupervisorGone();
+                await crashSupervisor();
+            }
+
+            Struck++;
         }
 
         run.NextFault = "";
     }
 
-    private WorkerLine At(int rank) => run.Status!.Workers.First(w => w.Rank == rank);
-
-    private Task KillWorker(int rank)
+    /// <summary>Returns the attempt that was struck.</summary>
+    private async Task<int> StrikeAsync(Fault fault, CancellationToken cancellationToken)
     {
-        foreach (var id in cluster.FindProcesses(At(rank).Pod, "worker"))
+        var path = PathOf(fault);
+        if (fault.Kind is FaultKind.Fail or FaultKind.Hang)
         {
-            using var process = TryGet(id);
-            if (process?.ProcessName == "trainer") process.Kill();
+            var before = run.PlannedAttempt;
+            await UntilAsync(
+                () =>
+                {
+                    var taken = !File.Exists(path);
+                    if (!taken) before = run.PlannedAttempt;
+                    return taken;
+                },
+                cancellationToken);
+            run.Fault(fault.Words, fault.Step);
+            return before;
         }
 
-        return Task.CompletedTask;
+        await UntilAsync(() => HeldAt(fault), cancellationToken);
+        var attempt = run.PlannedAttempt;
+        run.Fault(fault.Words, fault.Step);
+        if (fault.Kind == FaultKind.KillNode) await cluster.Nodes[At(fault.Rank)!.Node!].FailAsync();
+        else KillWorker(fault.Rank);
+        File.Delete(path);
+        return attempt;
     }
 
-    private Task Misbehave(string fault, int rank)
+    private bool HeldAt(Fault fault) =>
+        run.Status is { Phase: "Running" } status && At(fault.Rank) is { State: "Running" } worker
+        && worker.Attempt == status.Attempt && (worker.Step == fault.Step - 1 || (fault.Step == 1 && worker.Step < 0));
+
+    private WorkerLine? At(int rank) => run.Status!.Workers.FirstOrDefault(w => w.Rank == rank);
+
+    private void KillWorker(int rank)
     {
-        File.WriteAllText(Path.Combine(faultsDirectory, $"{fault}-{rank}"), "");
-        return Task.CompletedTask;
+        var pod = At(rank)!.Pod;
+        var name = Path.GetFileName(Places.Trainer);
+        var killed = 0;
+        foreach (var id in cluster.FindProcesses(pod, "worker"))
+        {
+            try
+            {
+                using var process = Process.GetProcessById(id);
+                if (process.ProcessName != name) continue;
+                process.Kill();
+                killed++;
+            }
+            catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+            {
+                // It ended by itself between the look and the kill.
+            }
+        }
+
+        if (killed == 0) throw new InvalidOperationException($"Pod {pod} of rank {rank} has no process {name} to kill");
     }
 
-    private Task FailNode(int rank) => cluster.Nodes[At(rank).Node!].FailAsync();
+    private string PathOf(Fault fault) => Path.Combine(faultsDirectory, fault.FileName);
 
-    private static Process? TryGet(int id)
+    private static async Task UntilAsync(Func<bool> condition, CancellationToken cancellationToken)
     {
-        try
-        {
-            return Process.GetProcessById(id);
-        }
-        catch (ArgumentException)
-        {
-            return null;
-        }
+        while (!condition()) await Task.Delay(Look, cancellationToken);
     }
 }

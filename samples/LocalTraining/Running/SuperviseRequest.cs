@@ -25,13 +25,16 @@ internal sealed record SuperviseRequest
             .WithSpares(Spares)
             .WithImage("local/trainer:1")
             .WithCommand(Command)
+            // A .NET program that is killed leaves its diagnostics socket in the temporary directory.
+            .WithEnvironment("DOTNET_EnableDiagnostics", "0")
             .WithOnePerNode()
             .WithAgentFromImageVolume(AgentImage))
-        .WithHeartbeat(TimeSpan.FromMilliseconds(500))
-        .WithFence(TimeSpan.FromSeconds(3))
-        .WithHangTimeout(TimeSpan.FromSeconds(5))
-        .WithStartDeadline(TimeSpan.FromMinutes(1))
-        .WithBarrierDeadline(TimeSpan.FromSeconds(30))
+        // Much shorter than in production, so that the run is; long enough for a laptop that is busy with something else.
+        .WithHeartbeat(TimeSpan.FromSeconds(1))
+        .WithFence(TimeSpan.FromSeconds(4))
+        .WithHangTimeout(TimeSpan.FromSeconds(8))
+        .WithStartDeadline(TimeSpan.FromMinutes(2))
+        .WithBarrierDeadline(TimeSpan.FromMinutes(1))
         .WithPolicy(policy => policy.WithBudget(20, TimeSpan.FromHours(1)))
         .Build();
 }

@@ -15,16 +15,16 @@ internal static class SupervisorHost
         builder.Services.AddTrainingSupervisor(options =>
         {
             options.KubeConfigPath = request.KubeConfig;
-            // The embedded cluster is on this machine: a Lease of one second lets the next supervisor take over quickly.
-            options.Kubernetes.LeaseDuration = TimeSpan.FromSeconds(1);
+            // Short, so that the next supervisor takes over soon; not so short that a busy machine makes a living one lose its Lease.
+            options.Kubernetes.LeaseDuration = TimeSpan.FromSeconds(3);
             options.Gateway.ListenAddress = System.Net.IPAddress.Loopback;
             options.Gateway.Port = request.GatewayPort;
             options.Gateway.AdvertisedAddress = "127.0.0.1";
         });
         using var host = builder.Build();
-        await host.StartAsync(cancellationToken);
         try
         {
+            await host.StartAsync(cancellationToken);
             var gang = await host.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(request.Describe(), cancellationToken);
             using var events = gang.Events.Subscribe(e => Translate(e, say));
             using var ticking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -36,9 +36,10 @@ internal static class SupervisorHost
             say(new SupervisorLine { Result = new ResultLine(result.Phase.ToString(), result.Outcome, result.Attempts) });
             return result.Succeeded;
         }
-        catch (SupervisorException e)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
-            say(new SupervisorLine { Error = e.Message });
+            // The edge of the supervisor: whatever it is, the sample is told in words.
+            say(new SupervisorLine { Error = e is SupervisorException ? e.Message : $"the supervisor failed: {e.GetType().Name}: {e.Message}" });
             return false;
         }
         finally
@@ -67,6 +68,9 @@ internal static class SupervisorHost
             [.. status.Workers.Select(w => new WorkerLine(w.Rank, w.Worker?.ToString(), w.Pod, w.Node, w.State, w.Attempt, w.Step))]);
     }
 
+    private static string Culprit(Failure cause) =>
+        cause.Worker is { } worker ? $"{worker}{(cause.Node is { } node ? $" on {node}" : "")}" : cause.Node ?? "unknown";
+
     private static void Translate(GangEvent happened, Action<SupervisorLine> say)
     {
         void Event(string level, string text) => say(new SupervisorLine { Event = new EventLine(happened.At, level, text) });
@@ -74,12 +78,15 @@ internal static class SupervisorHost
         {
             case PhaseChanged p: Event("info", $"{p.Phase}, attempt {p.Attempt}"); break;
             case FailureDetected f: Event("warning", f.Failure.ToString()); break;
-            case RecoveryPlanned p: Event("info", $"plan for attempt {p.Plan.Attempt}: {p.Plan.Summary}"); break;
+            case RecoveryPlanned p:
+                say(new SupervisorLine { PlannedAttempt = p.Plan.Attempt });
+                Event("info", $"plan for attempt {p.Plan.Attempt}: {p.Plan.Summary}");
+                break;
             case GangNotice n: Event("info", n.Text); break;
             case RecoveryCompleted { Plan.Cause: { } cause } r:
                 say(new SupervisorLine
                 {
-                    Recovery = new RecoveryLine(r.Plan.Attempt, $"{cause.Kind}: {cause.Evidence}", $"{cause.Worker?.ToString() ?? "?"} on {cause.Node ?? "?"}", r.Plan.Summary, r.Timing),
+                    Recovery = new RecoveryLine(r.Plan.Attempt, $"{cause.Kind}: {cause.Evidence}", Culprit(cause), r.Plan.Summary, r.Timing),
                 });
                 break;
             default: break;

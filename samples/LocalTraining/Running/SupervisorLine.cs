@@ -7,6 +7,10 @@ internal sealed record SupervisorLine
 {
     public GangStatusLine? Status { get; init; }
     public EventLine? Event { get; init; }
+
+    /// <summary>A plan was made that leads to this attempt.</summary>
+    public int? PlannedAttempt { get; init; }
+
     public RecoveryLine? Recovery { get; init; }
     public ResultLine? Result { get; init; }
     public string? Error { get; init; }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace LocalTraining.Running;
@@ -6,23 +7,26 @@ namespace LocalTraining.Running;
 /// <summary>A supervisor: a process of its own that can be killed like one, or the same code in this process.</summary>
 internal sealed class SupervisorProcess : IAsyncDisposable
 {
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
     private readonly CancellationTokenSource _stopping = new();
     private Process? _process;
     private Task _running = Task.CompletedTask;
+    private volatile bool _endExpected;
 
-    public static SupervisorProcess StartOutside(SuperviseRequest request, Action<SupervisorLine> say)
+    public static SupervisorProcess StartOutside(SuperviseRequest request, string errorFile, Action<SupervisorLine> say)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!)
         {
             RedirectStandardOutput = true,
             RedirectStandardInput = true,
-            UseShellExecute = false,
+            RedirectStandardError = true,
         };
         if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(SupervisorProcess).Assembly.Location);
         start.ArgumentList.Add("supervise");
         start.ArgumentList.Add(request.ToJson());
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";
         var supervisor = new SupervisorProcess { _process = Process.Start(start)! };
-        supervisor._running = supervisor.ReadAsync(say);
+        supervisor._running = supervisor.ReadAsync(errorFile, say);
         return supervisor;
     }
 
@@ -47,8 +51,10 @@ internal sealed class SupervisorProcess : IAsyncDisposable
     public static async Task<int> RunAsync(string json)
     {
         using var stopping = new CancellationTokenSource();
-        // Standard input ends when the sample does, however it ends.
-        var parent = Task.Run(async () =>
+        // A terminal sends Ctrl-C to this process too; it ends when its standard input does, and that ends with the sample, however it ends.
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, c => c.Cancel = true);
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, c => c.Cancel = true);
+        _ = Task.Run(async () =>
         {
             while (await Console.In.ReadLineAsync() is not null)
             {
@@ -56,7 +62,6 @@ internal sealed class SupervisorProcess : IAsyncDisposable
 
             await stopping.CancelAsync();
         });
-        Console.CancelKeyPress += (_, e) => e.Cancel = true;
         var output = new Lock();
         try
         {
@@ -69,26 +74,29 @@ internal sealed class SupervisorProcess : IAsyncDisposable
                 stopping.Token);
             return succeeded ? 0 : 1;
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            return 130;
+            // Stopped by the sample, or the sample is gone and nobody reads.
+            return 1;
         }
     }
 
     /// <summary>SIGKILL: no goodbye to anyone.</summary>
     public async Task KillAsync()
     {
+        _endExpected = true;
         _process!.Kill();
         await _running;
     }
 
     public async ValueTask DisposeAsync()
     {
+        _endExpected = true;
         await _stopping.CancelAsync();
         if (_process is not null)
         {
             _process.StandardInput.Close();
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+            using var patience = new CancellationTokenSource(StopLimit);
             try
             {
                 await _process.WaitForExitAsync(patience.Token);
@@ -104,13 +112,24 @@ internal sealed class SupervisorProcess : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task ReadAsync(Action<SupervisorLine> say)
+    private async Task ReadAsync(string errorFile, Action<SupervisorLine> say)
     {
-        while (await _process!.StandardOutput.ReadLineAsync() is { } line)
+        var errors = _process!.StandardError.ReadToEndAsync();
+        var concluded = false;
+        while (await _process.StandardOutput.ReadLineAsync() is { } text)
         {
-            if (line.StartsWith('{')) say(JsonSerializer.Deserialize<SupervisorLine>(line)!);
+            // A line that a kill has cut off is the last one.
+            if (!text.EndsWith('}')) continue;
+            var line = JsonSerializer.Deserialize<SupervisorLine>(text)!;
+            concluded |= line.Result is not null || line.Error is not null;
+            say(line);
         }
 
         await _process.WaitForExitAsync();
+        await File.AppendAllTextAsync(errorFile, await errors);
+        if (!_endExpected && !concluded)
+        {
+            say(new SupervisorLine { Error = $"the supervisor's process ended with exit code {_process.ExitCode} and no result; its last words are in {errorFile} (--keep)" });
+        }
     }
 }

@@ -7,59 +7,58 @@ using TrainingSupervisor.Testing;
 namespace LocalTraining.Running;
 
 /// <summary>One training from the first Pod to the final weights.</summary>
-internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, string directory, string name)
+internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, string directory, string name, IReadOnlyList<string> text)
 {
     private const string AgentImage = "local/gang-agent:1";
+    private static readonly TimeSpan TimeWithoutSupervisor = TimeSpan.FromMilliseconds(500);
 
     public RunState State { get; } = new($"gang {name}: {settings.Workers} workers and 1 spare", settings.Steps);
 
     public string LossFile => Path.Combine(directory, "loss.csv");
 
-    public async Task<bool> RunAsync(bool chaos, CancellationToken cancellationToken)
+    public string WeightsFile => Path.Combine(directory, "final.bin");
+
+    /// <summary>Returns what went wrong, or null.</summary>
+    public async Task<string?> RunAsync(bool chaos, CancellationToken cancellationToken)
     {
         var faults = Directory.CreateDirectory(Path.Combine(directory, "faults")).FullName;
         cluster.AddImage(AgentImage, Places.AgentDirectory);
         var kubeconfig = Path.Combine(directory, "kubeconfig");
         cluster.WriteKubeConfig(kubeconfig);
-        var request = new SuperviseRequest
+        var request = Request(kubeconfig, faults, chaos);
+        var schedule = chaos ? Fault.Schedule(settings.Steps, settings.Workers, settings.Seed, settings.CrashSupervisor) : [];
+        if (chaos)
         {
-            Gang = name,
-            Workers = settings.Workers,
-            Spares = 1,
-            KubeConfig = kubeconfig,
-            GatewayPort = FreePort(),
-            AgentImage = AgentImage,
-            Command =
-            [
-                Places.Trainer, "--checkpoints", directory, "--faults", faults,
-                "--steps", Text(settings.Steps), "--seed", Text(settings.Seed), "--checkpoint-every", "10", "--step-delay-ms", chaos ? "20" : "0",
-                .. Places.Text().SelectMany(f => new[] { "--text", f }),
-            ],
-        };
+            Console.WriteLine("Faults:");
+            foreach (var fault in schedule) Console.WriteLine($"  step {fault.Step,4}: {fault.Words}");
+        }
 
         var supervisor = Start(request);
         try
         {
-            var breaking = new Chaos(cluster, State, faults, settings, async () =>
+            var breaking = new Chaos(cluster, State, faults, schedule, async () =>
             {
                 await supervisor.KillAsync();
-                await Task.Delay(500, cancellationToken);
+                await Task.Delay(TimeWithoutSupervisor, cancellationToken);
                 supervisor = Start(request);
             });
-            if (chaos)
+            breaking.Prepare();
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var faultsDone = breaking.RunAsync(stopping.Token);
+            var finished = FinishedAsync(faultsDone, stopping.Token);
+            try
             {
-                breaking.Plan();
-                Console.WriteLine("Faults:");
-                foreach (var line in breaking.Lines()) Console.WriteLine(line);
+                await LiveView.ShowAsync(State, settings.Plain, finished);
+            }
+            finally
+            {
+                await stopping.CancelAsync();
+                await faultsDone.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var finished = FinishedAsync(stopping.Token);
-            var faultsDone = chaos ? breaking.RunAsync(stopping.Token) : Task.CompletedTask;
-            await LiveView.ShowAsync(State, settings.Plain, finished);
-            await stopping.CancelAsync();
-            await faultsDone.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return State.Result is { Phase: "Succeeded" };
+            return State.Error ?? (State.Result is not { Phase: "Succeeded" } result ? $"the gang has ended: {State.Result?.Outcome}"
+                : breaking.Struck < schedule.Count ? $"only {breaking.Struck} of {schedule.Count} faults have struck"
+                : null);
         }
         finally
         {
@@ -67,26 +66,56 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
         }
     }
 
-    public async Task<string?> WeightsAsync()
+    private SuperviseRequest Request(string kubeconfig, string faults, bool chaos) => new()
     {
-        var path = Path.Combine(directory, "final.sha256");
-        return File.Exists(path) ? (await File.ReadAllTextAsync(path)).Trim() : null;
-    }
+        Gang = name,
+        Workers = settings.Workers,
+        Spares = 1,
+        KubeConfig = kubeconfig,
+        GatewayPort = FreePort(),
+        AgentImage = AgentImage,
+        Command =
+        [
+            Places.Trainer, "--checkpoints", directory, "--faults", faults,
+            "--steps", Text(settings.Steps), "--seed", Text(settings.Seed), "--checkpoint-every", "10", "--step-delay-ms", chaos ? "20" : "0",
+            .. text.SelectMany(f => new[] { "--text", f }),
+        ],
+    };
 
-    private SupervisorProcess Start(SuperviseRequest request) =>
-        settings.CrashSupervisor ? SupervisorProcess.StartOutside(request, State.Take) : SupervisorProcess.StartInside(request, State.Take);
+    private SupervisorProcess Start(SuperviseRequest request) => settings.CrashSupervisor
+        ? SupervisorProcess.StartOutside(request, Path.Combine(directory, "supervisor.log"), State.Take)
+        : SupervisorProcess.StartInside(request, State.Take);
 
-    private async Task FinishedAsync(CancellationToken cancellationToken)
+    /// <summary>Ends with the gang, with the supervisor, or with a fault that could not be made.</summary>
+    private async Task FinishedAsync(Task faultsDone, CancellationToken cancellationToken)
     {
-        while (State.Result is null && State.Error is null) await Task.Delay(20, cancellationToken);
+        while (State.Result is null && State.Error is null)
+        {
+            if (faultsDone.IsFaulted) await faultsDone;
+            await Task.Delay(20, cancellationToken);
+        }
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>
+    /// A port that both supervisors can use in turn. Not one of those that systems give to outgoing connections: it must still be free for the second.
+    /// </summary>
     private static int FreePort()
     {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(20_000, 32_000);
+            try
+            {
+                using var probe = new TcpListener(IPAddress.Loopback, port);
+                probe.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken.
+            }
+        }
     }
 }

@@ -5,24 +5,39 @@ namespace LocalTraining.View;
 /// <summary>All that is shown of a run, gathered from the supervisor's lines and the fault schedule.</summary>
 internal sealed class RunState(string title, int steps)
 {
+    /// <summary>A worker that has done all its steps and ended well.</summary>
+    public const string Done = "Done";
+
+    /// <summary>There is no supervisor that could know.</summary>
+    public const string Unseen = "Unseen";
+
     private readonly Lock _lock = new();
     private readonly List<EventLine> _events = [];
     private readonly List<RecoveryLine> _recoveries = [];
     private readonly List<StateSpan> _spans = [];
-    private readonly Dictionary<string, string> _now = [];
+    private readonly List<FaultMark> _faults = [];
+    private readonly Dictionary<int, string> _now = [];
+    private volatile string _nextFault = "";
 
     public string Title { get; } = title;
     public int Steps { get; } = steps;
     public GangStatusLine? Status { get; private set; }
     public ResultLine? Result { get; private set; }
     public string? Error { get; private set; }
-    public string NextFault { get; set; } = "";
+
+    public string NextFault
+    {
+        get => _nextFault;
+        set => _nextFault = value;
+    }
+
     public DateTimeOffset Started { get; } = TimeProvider.System.GetUtcNow();
 
-    /// <summary>The furthest step that any rank has reported, in any attempt.</summary>
-    public long Furthest { get; private set; }
+    /// <summary>The latest attempt for which a plan was made; 0 before the first recovery.</summary>
+    public int PlannedAttempt { get; private set; }
 
-    public long Step => Status?.Workers.Where(w => w.Rank >= 0).Select(w => w.Step).DefaultIfEmpty(0).Max() ?? 0;
+    /// <summary>The last step of the whole gang; goes back with it to a checkpoint.</summary>
+    public long Step { get; private set; }
 
     public event Action<EventLine>? Happened;
 
@@ -33,10 +48,12 @@ internal sealed class RunState(string title, int steps)
             if (line.Status is { } status)
             {
                 Status = status;
-                Furthest = Math.Max(Furthest, Step);
-                foreach (var worker in status.Workers.Where(w => w.Rank >= 0)) Span(worker.Rank, worker.State);
+                var ranks = status.Workers.Where(w => w.Rank >= 0).ToList();
+                if (ranks.Exists(w => w.Step >= 0)) Step = ranks.Max(w => w.Step);
+                foreach (var worker in ranks) Span(worker.Rank, StateOf(worker));
             }
 
+            if (line.PlannedAttempt is { } attempt) PlannedAttempt = Math.Max(PlannedAttempt, attempt);
             if (line.Recovery is { } recovery) _recoveries.Add(recovery);
             if (line.Result is { } result) Result = result;
             if (line.Error is { } error) Error = error;
@@ -46,7 +63,31 @@ internal sealed class RunState(string title, int steps)
         if (line.Error is { } text) Add(new EventLine(TimeProvider.System.GetUtcNow(), "error", text));
     }
 
-    public void Fault(string text) => Add(new EventLine(TimeProvider.System.GetUtcNow(), "fault", text));
+    /// <summary>Something was broken, while the victim worked on this step.</summary>
+    public void Fault(string text, int step)
+    {
+        var mark = new FaultMark(TimeProvider.System.GetUtcNow(), step, text);
+        lock (_lock) _faults.Add(mark);
+        Add(new EventLine(mark.At, "fault", text));
+    }
+
+    public IReadOnlyList<FaultMark> Faults()
+    {
+        lock (_lock) return [.. _faults];
+    }
+
+    /// <summary>Until the next supervisor speaks nobody knows what the workers do.</summary>
+    public void SupervisorGone()
+    {
+        lock (_lock)
+        {
+            foreach (var rank in _now.Keys.ToList()) Span(rank, Unseen);
+        }
+    }
+
+    /// <summary>What to call the worker's state: agents that leave after the last step do not restart.</summary>
+    public string StateOf(WorkerLine worker) =>
+        Status?.Phase == "Succeeded" || (worker is { State: "Exited", Rank: >= 0 } && worker.Step >= Steps) ? Done : worker.State;
 
     public IReadOnlyList<EventLine> Events()
     {
@@ -71,12 +112,8 @@ internal sealed class RunState(string title, int steps)
 
     private void Span(int rank, string state)
     {
-        var key = $"{rank}";
-        if (_now.GetValueOrDefault(key) == state) return;
-        _now[key] = state;
+        if (_now.GetValueOrDefault(rank) == state) return;
+        _now[rank] = state;
         _spans.Add(new StateSpan(rank, state, TimeProvider.System.GetUtcNow()));
     }
 }
-
-/// <summary>From this moment on the rank is in this state.</summary>
-internal sealed record StateSpan(int Rank, string State, DateTimeOffset From);
