@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reactive.Subjects;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
@@ -80,6 +81,8 @@ internal sealed class GangRunner : IAsyncDisposable
     private async Task RunAsync(CancellationToken lifetime)
     {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(lifetime, _disposing.Token);
+        // Whatever activity the launcher launched in is long over when something fails: each recovery is a trace of its own.
+        Activity.Current = null;
         var pump = PumpAsync();
         try
         {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace TrainingSupervisor;
 
@@ -17,9 +18,10 @@ public static class TrainingSupervisorServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(services);
         var options = services.AddOptions<TrainingSupervisorOptions>().ValidateOnStart();
         if (configure is not null) options.Configure(configure);
-        options.Validate(o => o.KubeConfigPath is null || File.Exists(o.KubeConfigPath), "KubeConfigPath names a file that does not exist.");
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TrainingSupervisorOptions>, OptionsValidator>());
+        if (services.Any(s => s.ServiceType == typeof(Supervisor))) return services;
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton<Supervisor>();
+        services.AddSingleton<Supervisor>();
         services.TryAddSingleton<ITrainingSupervisor>(p => p.GetRequiredService<Supervisor>());
         services.AddSingleton<IHostedService>(p => p.GetRequiredService<Supervisor>());
         services.AddHealthChecks().AddCheck<SupervisorHealthCheck>("training-supervisor");
