@@ -12,8 +12,8 @@ public sealed class GatewayOptions
     public int Port { get; set; }
 
     /// <summary>
-    /// What agents are told: <c>host</c>, <c>host:port</c> or <c>https://host:port</c>. Default null: this machine's first address that is not
-    /// loopback. Behind a Service, name the Service.
+    /// What agents are told: <c>host</c>, <c>host:port</c> or <c>https://host:port</c>. Default null: the address that is listened on; if that is
+    /// any, this machine's first address that is not loopback. Behind a Service, name the Service.
     /// </summary>
     public string? AdvertisedAddress { get; set; }
 }

@@ -10,7 +10,7 @@ namespace TrainingSupervisor.Agent.Tests;
 public abstract class AgentTest : IAsyncLifetime
 {
     /// <summary>Generous: the tests wait for conditions, and only a broken product makes them wait this long.</summary>
-    internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    internal static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     internal static readonly string Program = Path.Combine(Metadata("AgentDirectory"), "gang-agent");
 

@@ -5,6 +5,29 @@ namespace TrainingSupervisor.Agent.Tests;
 
 public sealed class FenceTests
 {
+    [Fact]
+    public async Task RunAsync_WithAProbeThatFails_TakesItForNoAnswerAndGuardsOn()
+    {
+        var time = new FakeTimeProvider();
+        var fired = new TaskCompletionSource();
+        var asked = 0;
+        var fence = new Fence(time, _ => ++asked % 2 == 0 ? throw new InvalidDataException("odd") : Task.FromException<bool>(new IOException("odd")), _ => fired.TrySetResult());
+        using var stop = new CancellationTokenSource();
+        fence.Arm(TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(1));
+        var loop = fence.RunAsync(stop.Token);
+
+        for (var i = 0; i < 1000 && !fired.Task.IsCompleted; i++)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Delay(1);
+        }
+
+        Assert.True(fired.Task.IsCompleted);
+        Assert.True(asked > 1);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => loop);
+    }
+
     [Theory]
     [InlineData(false, false, true)]
     [InlineData(true, false, false)]

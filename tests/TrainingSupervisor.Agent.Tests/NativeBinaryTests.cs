@@ -1,9 +1,10 @@
 using System.Diagnostics;
+using System.Globalization;
 using Xunit.Abstractions;
 
 namespace TrainingSupervisor.Agent.Tests;
 
-/// <summary>What is promised of the shipped program. The bounds on time are loose, for busy machines; the numbers are printed.</summary>
+/// <summary>What is promised of the shipped program. The bounds are loose; the numbers are printed.</summary>
 public sealed class NativeBinaryTests(ITestOutputHelper output) : AgentTest
 {
     private const int Rounds = 11;
@@ -20,41 +21,50 @@ public sealed class NativeBinaryTests(ITestOutputHelper output) : AgentTest
     }
 
     [NativeFact]
-    public void Version_FromStartToEnd_IsQuick()
+    public async Task Version_FromStartToEnd_TakesLittle()
     {
-        var times = new List<double>();
+        List<double> wall = [], cpu = [];
         for (var i = 0; i < Rounds; i++)
         {
             var watch = Stopwatch.StartNew();
-            using var process = Process.Start(new ProcessStartInfo(Program, ["version"]) { RedirectStandardOutput = true })!;
-            process.WaitForExit();
-            times.Add(watch.Elapsed.TotalMilliseconds);
-            Assert.Equal(0, process.ExitCode);
+            using var process = Process.Start(new ProcessStartInfo("sh", ["-ec", $"{Program} version; times"]) { RedirectStandardOutput = true })!;
+            var lines = (await process.StandardOutput.ReadToEndAsync()).Split('\n');
+            await process.WaitForExitAsync();
+            wall.Add(watch.Elapsed.TotalMilliseconds);
+            Assert.StartsWith("gang-agent ", lines[0], StringComparison.Ordinal);
+            // The shell's own times, then those of what it has run: "0m0.010s 0m0.020s", user and system.
+            cpu.Add(lines[2].Split(' ').Sum(t => double.Parse(t.Split('m')[1].TrimEnd('s'), CultureInfo.InvariantCulture)) * 1000);
         }
 
-        Say("gang-agent version", times);
+        Say("gang-agent version", wall, cpu, most: 150);
     }
 
     [NativeFact]
-    public async Task Run_FromStartToHello_IsQuick()
+    public async Task Run_FromStartToHello_TakesLittle()
     {
-        var times = new List<double>();
+        List<double> wall = [], cpu = [];
         for (var i = 0; i < Rounds; i++)
         {
             var watch = Stopwatch.StartNew();
             using var agent = Start("sleep", "60");
             await Gateway.HelloAsync();
-            times.Add(watch.Elapsed.TotalMilliseconds);
+            wall.Add(watch.Elapsed.TotalMilliseconds);
+            var stat = (await File.ReadAllTextAsync($"/proc/{agent.Id}/stat")).Split(") ")[1].Split(' ');
+            // Fields 14 and 15 of the line, in hundredths of a second.
+            cpu.Add((double.Parse(stat[11], CultureInfo.InvariantCulture) + double.Parse(stat[12], CultureInfo.InvariantCulture)) * 10);
         }
 
-        Say("gang-agent from start to hello", times);
+        Say("gang-agent from start to hello", wall, cpu, most: 600);
     }
 
-    private void Say(string what, List<double> times)
+    /// <summary>The processor's time is what the program is to blame for; what passed on the clock says how busy the machine was.</summary>
+    private void Say(string what, List<double> wall, List<double> cpu, double most)
     {
-        times.Sort();
-        output.WriteLine($"{what}: median {times[times.Count / 2]:0} ms, least {times[0]:0} ms, most {times[^1]:0} ms of {times.Count}");
-        Assert.InRange(times[times.Count / 2], 0, 1000);
+        wall.Sort();
+        cpu.Sort();
+        output.WriteLine($"{what}: processor time median {cpu[Rounds / 2]:0} ms; clock median {wall[Rounds / 2]:0} ms, least {wall[0]:0} ms, most {wall[^1]:0} ms of {Rounds}");
+        Assert.InRange(cpu[Rounds / 2], 0, most);
+        Assert.InRange(wall[0], 0, 10_000);
     }
 }
 

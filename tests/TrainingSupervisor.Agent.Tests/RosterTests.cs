@@ -46,10 +46,13 @@ public sealed class RosterTests
     public void Release_WithACompressedRosterThatIsNone_IsRefused()
     {
         var bomb = Zip(new byte[RosterBytes.Most + 1]);
-        foreach (var bytes in new[] { ByteString.CopyFromUtf8("not gzip"), bomb, Zip("{}"u8.ToArray()) })
+        foreach (var (bytes, said) in new[]
+                 {
+                     (ByteString.CopyFromUtf8("not gzip"), "cannot be decompressed"), (bomb, "the roster is larger than"), (Zip("{}"u8.ToArray()), "names no workers"),
+                 })
         {
             var effects = new AgentMachine("uid", 88).On(Release(ByteString.Empty, bytes));
-            Assert.Contains("roster", Assert.IsType<Effect.Refuse>(Assert.Single(effects)).Reason, StringComparison.Ordinal);
+            Assert.Contains(said, Assert.IsType<Effect.Refuse>(Assert.Single(effects)).Reason, StringComparison.Ordinal);
         }
     }
 

@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using static TrainingSupervisor.Agent.Tests.Messages;
 using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
 
@@ -67,6 +70,40 @@ public sealed class SupervisorLossTests : AgentTest
         var exit = (await Gateway.NextAsync(m => m.Hello?.State.Phase == Phase.Exited)).Hello.State.Exit;
         Assert.Equal(137, exit.Code);
         Assert.StartsWith("fenced: ", exit.StderrTail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fence_WhileTheApiServerAnswers_LetsTheWorkerTrainOnWithoutASupervisor()
+    {
+        // It answers 401, as an API server does that lets no strangers in: that is a sign of life.
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        var asked = 0;
+        using var stop = new CancellationTokenSource();
+        var answering = Task.Run(async () =>
+        {
+            while (true)
+            {
+                using var client = await server.AcceptTcpClientAsync(stop.Token);
+                await client.GetStream().ReadAtLeastAsync(new byte[4096], 1, cancellationToken: stop.Token);
+                await client.GetStream().WriteAsync("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"u8.ToArray(), stop.Token);
+                Interlocked.Increment(ref asked);
+            }
+        });
+        Gateway.FenceMs = 3000;
+        Start(["sleep", "60"], v => v["GANG_LIVENESS_URL"] = $"http://{server.LocalEndpoint}/livez");
+        await Gateway.HelloAsync();
+        await Gateway.SayAsync(Release(1));
+        await Gateway.NextStateAsync(Phase.Running);
+
+        await Gateway.CloseAsync();
+        var watch = Stopwatch.StartNew();
+        await UntilAsync(() => asked >= 4 && watch.Elapsed > TimeSpan.FromSeconds(7), "questions over more than two fence periods");
+        Gateway.Open = true;
+
+        Assert.Equal(Phase.Running, (await Gateway.HelloAsync()).State.Phase);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => answering);
     }
 
     [Fact]

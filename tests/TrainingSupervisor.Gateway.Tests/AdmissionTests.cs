@@ -168,5 +168,8 @@ public sealed class AdmissionTests
         await using var agent = gang.Agent();
 
         await agent.HeadersAsync();
+        await agent.SayAsync(new AgentMessage { Hello = gang.Hello("a") });
+
+        await agent.NextAsync(SupervisorMessage.KindOneofCase.Welcome);
     }
 }

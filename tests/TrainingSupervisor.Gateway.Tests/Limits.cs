@@ -3,7 +3,7 @@ namespace TrainingSupervisor.Gateway.Tests;
 /// <summary>Generous: the tests wait for conditions, and only a broken product makes them wait this long.</summary>
 internal static class Limits
 {
-    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(60);
 
     public static Task<T> Soon<T>(this Task<T> task) => task.WaitAsync(Wait);
 

@@ -92,6 +92,45 @@ public sealed class StreamTests
     }
 
     [Fact]
+    public async Task Replaced_StreamWithMessagesOnTheWay_IsNotHeardAfterTheNewHello()
+    {
+        await using var gateway = await GatewayFixture.StartAsync();
+        await using var gang = gateway.Serve();
+        var agents = gateway.Gateway.Find("llm.default.gang")!;
+        LateReader old = new(), next = new();
+        var aborted = 0;
+        var first = RunAsync("first", old);
+        await gang.Sink.NextAsync<AgentSeen>(s => s.Agent.Instance == "first");
+
+        // A restart in place: the old process has said that it leaves, and the new one is quicker than that word.
+        var second = RunAsync("second", next);
+        await gang.Sink.NextAsync<AgentSeen>(s => s.Agent.Instance == "second");
+        old.Say(new AgentMessage { State = new AgentState { Phase = Phase.Leaving } });
+        old.Say(new AgentMessage { Progress = new Progress { Step = 5 } });
+        await Limits.UntilAsync(() => old.Asked == 3, "the old stream's messages read");
+        old.End();
+        await first.Soon();
+        next.Say(new AgentMessage { State = new AgentState { Phase = Phase.Running, Attempt = 2 } });
+        next.End();
+        await second.Soon();
+
+        Assert.Equal(["first Waiting", "second Waiting", "second Running", "second gone"], gang.Sink.All.Select(i => i switch
+        {
+            AgentSeen s => $"{s.Agent.Instance} {s.Agent.Phase}",
+            AgentGone g => $"{g.Instance} gone",
+            _ => i.ToString(),
+        }));
+        Assert.Equal(1, aborted);
+
+        Task RunAsync(string instance, LateReader reader)
+        {
+            var hello = gang.Hello("a");
+            hello.Instance = instance;
+            return agents.RunAsync(hello, 0, reader, new HeldWriter(), () => aborted++, CancellationToken.None);
+        }
+    }
+
+    [Fact]
     public async Task Connect_ManyTimesForAPodAtOnce_LeavesOneOrderOfEvents()
     {
         await using var gateway = await GatewayFixture.StartAsync();
@@ -200,6 +239,7 @@ public sealed class StreamTests
         await using var slow = await gang.JoinAsync("slow");
         await using var fast = await gang.JoinAsync("fast");
         var words = new string('x', 64 * 1024);
+        Assert.InRange(AgentConnection.MostWaiting, 1, 1024);
 
         // More than all windows and buffers on the way hold, and the queue as well.
         for (var i = 0; i < AgentConnection.MostWaiting + 200; i++)
