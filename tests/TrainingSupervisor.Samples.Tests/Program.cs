@@ -10,7 +10,7 @@ namespace TrainingSupervisor.Samples.Tests;
 /// </summary>
 internal sealed partial class Program : IDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(8);
     private readonly TempDirectory _temporary = new();
     private readonly Process _process;
     private readonly StringBuilder _output = new();
@@ -72,7 +72,19 @@ internal sealed partial class Program : IDisposable
             _waiting.Add((text, seen));
         }
 
-        return seen.Task.WaitAsync(Patience);
+        return WaitAsync();
+
+        async Task WaitAsync()
+        {
+            try
+            {
+                await seen.Task.WaitAsync(Patience);
+            }
+            catch (TimeoutException e)
+            {
+                throw new TimeoutException($"'{text}' was not seen within {Patience}:\n{Output}", e);
+            }
+        }
     }
 
     public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
@@ -80,8 +92,15 @@ internal sealed partial class Program : IDisposable
     /// <summary>Returns the exit code, once all output is read.</summary>
     public async Task<int> EndAsync()
     {
-        await _process.WaitForExitAsync().WaitAsync(Patience);
-        await _reading.WaitAsync(Patience);
+        try
+        {
+            await Task.WhenAll(_process.WaitForExitAsync(), _reading).WaitAsync(Patience);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"It still runs after {Patience}:\n{Output}", e);
+        }
+
         return _process.ExitCode;
     }
 

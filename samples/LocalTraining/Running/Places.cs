@@ -12,15 +12,15 @@ internal static class Places
     public static IReadOnlyList<string> CopyText(string directory)
     {
         var root = Metadata("RepositoryRoot");
-        var files = Directory.EnumerateFiles(root, "README.md").Concat(Directory.EnumerateFiles(Path.Combine(root, "docs"), "*.md"));
         var copies = new List<string>();
-        foreach (var file in files)
+        void Copy(string file, string name)
         {
-            copies.Add(Path.Combine(directory, Path.GetFileName(file)));
+            copies.Add(Path.Combine(directory, name));
             File.Copy(file, copies[^1]);
         }
 
-        copies.Sort(StringComparer.Ordinal);
+        Copy(Path.Combine(root, "README.md"), "README.md");
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(root, "docs"), "*.md").Order(StringComparer.Ordinal)) Copy(file, $"docs-{Path.GetFileName(file)}");
         return copies;
     }
 

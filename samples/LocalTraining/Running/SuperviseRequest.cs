@@ -32,7 +32,7 @@ internal sealed record SuperviseRequest
         // Much shorter than in production, so that the run is; long enough for a laptop that is busy with something else.
         .WithHeartbeat(TimeSpan.FromSeconds(1))
         .WithFence(TimeSpan.FromSeconds(4))
-        .WithHangTimeout(TimeSpan.FromSeconds(8))
+        .WithHangTimeout(TimeSpan.FromSeconds(12)) // It also bounds the time to the first step.
         .WithStartDeadline(TimeSpan.FromMinutes(2))
         .WithBarrierDeadline(TimeSpan.FromMinutes(1))
         .WithPolicy(policy => policy.WithBudget(20, TimeSpan.FromHours(1)))

@@ -12,6 +12,7 @@ internal sealed class SupervisorProcess : IAsyncDisposable
     private Process? _process;
     private Task _running = Task.CompletedTask;
     private volatile bool _endExpected;
+    private bool _disposed;
 
     public static SupervisorProcess StartOutside(SuperviseRequest request, string errorFile, Action<SupervisorLine> say)
     {
@@ -91,6 +92,8 @@ internal sealed class SupervisorProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed) return;
+        _disposed = true;
         _endExpected = true;
         await _stopping.CancelAsync();
         if (_process is not null)

@@ -39,6 +39,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
             var breaking = new Chaos(cluster, State, faults, schedule, async () =>
             {
                 await supervisor.KillAsync();
+                await supervisor.DisposeAsync();
                 await Task.Delay(TimeWithoutSupervisor, cancellationToken);
                 supervisor = Start(request);
             });
@@ -56,7 +57,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
                 await faultsDone.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
-            return State.Error ?? (State.Result is not { Phase: "Succeeded" } result ? $"the gang has ended: {State.Result?.Outcome}"
+            return State.Error ?? (State.Result is not { Phase: "Succeeded" } ? $"the gang has ended: {State.Result?.Outcome}"
                 : breaking.Struck < schedule.Count ? $"only {breaking.Struck} of {schedule.Count} faults have struck"
                 : null);
         }
