@@ -35,6 +35,23 @@ public sealed class EmbeddedNode
         return Task.CompletedTask;
     }
 
+    /// <summary>
+    /// The kubelet's process is killed. Containers live on, but nothing restarts them, and nothing is reported, the Lease
+    /// neither.
+    /// </summary>
+    public Task StopKubeletAsync() => _kubelet.StopProcessAsync();
+
+    /// <summary>
+    /// A new kubelet takes over what it finds. With the feature off it stops Pods that use the action RestartAllContainers,
+    /// as a real one does.
+    /// </summary>
+    /// <param name="declareRestartAllContainers">Whether it knows the action RestartAllContainers. Default: as before.</param>
+    public Task StartKubeletAsync(bool? declareRestartAllContainers = null)
+    {
+        _kubelet.StartProcess(declareRestartAllContainers ?? _kubelet.DeclaresRestartAll);
+        return Task.CompletedTask;
+    }
+
     /// <summary>No new Pods come here.</summary>
     public Task CordonAsync() => ChangeAsync(node => node.Ensure("spec")["unschedulable"] = true);
 

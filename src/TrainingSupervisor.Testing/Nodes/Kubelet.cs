@@ -14,6 +14,7 @@ internal sealed class Kubelet : IAsyncDisposable
     private readonly Dictionary<string, PodWorker> _workers = [];
     private readonly List<Task> _ending = [];
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _dead;
 
     public Kubelet(NodeContext context, string name, NodeOptions options)
@@ -24,6 +25,7 @@ internal sealed class Kubelet : IAsyncDisposable
         Epoch = context.Time.GetUtcNow();
         _registration = new(context, name, options);
         _connected.SetResult();
+        _running.SetResult();
     }
 
     public string Name { get; }
@@ -42,6 +44,9 @@ internal sealed class Kubelet : IAsyncDisposable
     }
 
     public Task ConnectedAsync(CancellationToken cancellationToken) => _connected.Task.WaitAsync(cancellationToken);
+
+    /// <summary>Completes when the kubelet's process is there.</summary>
+    public Task RunningAsync(CancellationToken cancellationToken) => _running.Task.WaitAsync(cancellationToken);
 
     public PodWorker? Find(string ns, string pod) =>
         _context.Store.Get(ResourceType.Pods, ns, pod)?.Uid() is { } uid ? Workers().FirstOrDefault(w => w.Uid == uid) : null;
@@ -138,6 +143,37 @@ internal sealed class Kubelet : IAsyncDisposable
         Resync();
     }
 
+    /// <summary>The kubelet's process is killed; containers live on, and nobody looks after them.</summary>
+    public async Task StopProcessAsync()
+    {
+        lock (_gate)
+        {
+            if (_running.Task.IsCompleted)
+            {
+                _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
+        await DisconnectAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>A new process, perhaps with the gate set otherwise, takes over what it finds.</summary>
+    public void StartProcess(bool declaresRestartAll)
+    {
+        DeclaresRestartAll = declaresRestartAll;
+        _registration.Declare(declaresRestartAll);
+        lock (_gate)
+        {
+            _running.TrySetResult();
+        }
+
+        Connect();
+        foreach (var worker in Workers())
+        {
+            worker.KubeletRestarted();
+        }
+    }
+
     /// <summary>The machine dies: nothing runs any more, and nothing is said about it.</summary>
     public async Task DieAsync()
     {
@@ -145,6 +181,7 @@ internal sealed class Kubelet : IAsyncDisposable
         await DisconnectAsync().ConfigureAwait(false);
         lock (_gate)
         {
+            _running.TrySetResult();
             _dead = true;
             workers = [.. _workers.Values];
             _workers.Clear();

@@ -18,7 +18,7 @@ internal sealed class NodePlane : IAsyncDisposable
     {
         dataDirectory = Path.GetFullPath(dataDirectory);
         Directory.CreateDirectory(dataDirectory);
-        _runtime = options.SimulateContainers ? new SimulatedRuntime() : new ProcessRuntime(dataDirectory);
+        _runtime = options.SimulateContainers ? new SimulatedRuntime() : new ProcessRuntime(dataDirectory, options.IgnoreUnhandledSignals);
         Context = new(store, time, _runtime, options, dataDirectory, leaseDuration, apiServer);
     }
 
