@@ -36,6 +36,9 @@ internal sealed class Kubelet : IAsyncDisposable
 
     public bool IsConnected => !_dead && _connected.Task.IsCompleted;
 
+    /// <summary>Closed while nothing from outside reaches this node.</summary>
+    public Gate Network { get; } = new();
+
     public void Start()
     {
         _registration.Register();
@@ -47,6 +50,8 @@ internal sealed class Kubelet : IAsyncDisposable
 
     /// <summary>Completes when the kubelet's process is there.</summary>
     public Task RunningAsync(CancellationToken cancellationToken) => _running.Task.WaitAsync(cancellationToken);
+
+    public bool Runs(string containerId) => Workers().Any(w => w.Runs(containerId));
 
     public PodWorker? Find(string ns, string pod) =>
         _context.Store.Get(ResourceType.Pods, ns, pod)?.Uid() is { } uid ? Workers().FirstOrDefault(w => w.Uid == uid) : null;
@@ -130,7 +135,24 @@ internal sealed class Kubelet : IAsyncDisposable
         }
     }
 
-    public void Connect()
+    /// <summary>Cuts the node off, its kubelet and its Pods.</summary>
+    public Task PartitionAsync()
+    {
+        Network.Close();
+        return DisconnectAsync();
+    }
+
+    /// <summary>The node's network, or the node, is back.</summary>
+    public void Heal()
+    {
+        Network.Open();
+        if (_running.Task.IsCompleted)
+        {
+            Connect();
+        }
+    }
+
+    private void Connect()
     {
         lock (_gate)
         {
@@ -167,7 +189,11 @@ internal sealed class Kubelet : IAsyncDisposable
             _running.TrySetResult();
         }
 
-        Connect();
+        if (Network.IsOpen)
+        {
+            Connect();
+        }
+
         foreach (var worker in Workers())
         {
             worker.KubeletRestarted();
@@ -177,6 +203,8 @@ internal sealed class Kubelet : IAsyncDisposable
     /// <summary>The machine dies: nothing runs any more, and nothing is said about it.</summary>
     public async Task DieAsync()
     {
+        // Before its processes die: the others must not see their connections end.
+        Network.Close();
         PodWorker[] workers;
         await DisconnectAsync().ConfigureAwait(false);
         lock (_gate)

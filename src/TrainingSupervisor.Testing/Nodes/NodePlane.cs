@@ -54,6 +54,8 @@ internal sealed class NodePlane : IAsyncDisposable
         ? kubelet
         : throw new KeyNotFoundException($"There is no node {name}.");
 
+    public Kubelet? NodeOf(string containerId) => _kubelets.Values.FirstOrDefault(k => k.Runs(containerId));
+
     public ContainerSlot Container(string ns, string pod, string container) =>
         Worker(ns, pod).Find(container) ?? throw new KeyNotFoundException($"Pod {ns}/{pod} has no container {container}.");
 

@@ -75,6 +75,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     public ContainerSlot? Find(string container) => All.FirstOrDefault(c => c.Name == container);
 
+    public bool Runs(string containerId) => All.Any(c => c.Launch?.Id == containerId);
+
     public string LogFile(string container) => Path.Combine(_directory, "logs", container + ".log");
 
     public void Update(JsonObject pod)
