@@ -31,6 +31,13 @@ public sealed partial class EmbeddedCluster
     }
 
     /// <summary>
+    /// A TCP relay to put between Pods and a server outside of the cluster, so that partitions and failures of nodes cut that
+    /// link too. The caller disposes it.
+    /// </summary>
+    /// <param name="target">Where connections go. Default: set later, with <see cref="NetworkRelay.Target"/>.</param>
+    public NetworkRelay CreateRelay(System.Net.IPEndPoint? target = null) => new(Plane, target);
+
+    /// <summary>
     /// Makes a directory of this machine an image: image volumes mount it, and a container that names it finds its command
     /// there first, then on the machine. Any other name is an image that has what the machine has, unless it was made
     /// unavailable or its host ends in <c>.invalid</c>.

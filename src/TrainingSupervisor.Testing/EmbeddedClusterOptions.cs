@@ -24,6 +24,12 @@ public sealed class EmbeddedClusterOptions
     /// <summary>The gate <c>RestartAllContainersOnContainerExits</c>. When off, the action is refused with 422. Default: on.</summary>
     public bool RestartAllContainers { get; set; } = true;
 
+    /// <summary>
+    /// Any namespace exists: the first request that names it creates it. When off, objects can only be created in a namespace that
+    /// exists, as in a real cluster. Default: on.
+    /// </summary>
+    public bool CreateNamespaces { get; set; } = true;
+
     /// <summary>How often a watch that asked for bookmarks gets one. Default: 10 s.</summary>
     public TimeSpan BookmarkInterval { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -19,19 +19,43 @@ public sealed class EmbeddedNode
     /// <summary>The node's name.</summary>
     public string Name => _kubelet.Name;
 
-    /// <summary>The machine dies: all its processes are killed, and nothing is reported any more, the Lease neither.</summary>
+    /// <summary>
+    /// The machine dies: all its processes are killed, and nothing is reported any more, the Lease neither. Through a
+    /// <see cref="NetworkRelay"/> not even the end of its connections is seen.
+    /// </summary>
     public Task FailAsync() => _kubelet.DieAsync();
 
     /// <summary>A failed machine is back: its kubelet finds none of its containers and starts those that may start again.</summary>
     public Task RecoverAsync() => HealAsync();
 
-    /// <summary>The kubelet loses the API server; its containers live on, and restart as their policy says.</summary>
-    public Task PartitionAsync() => _kubelet.DisconnectAsync();
+    /// <summary>
+    /// The node is cut off: its kubelet from the API server, and its Pods from what they reach through a
+    /// <see cref="NetworkRelay"/> (<see cref="EmbeddedCluster.CreateRelay"/>). Its containers live on, and restart as their policy
+    /// says. What Pods reach without a relay, such as each other, they still reach: they are processes of one machine.
+    /// </summary>
+    public Task PartitionAsync() => _kubelet.PartitionAsync();
 
     /// <summary>Ends <see cref="PartitionAsync"/>: the kubelet reports how things are, and carries out what was asked meanwhile.</summary>
     public Task HealAsync()
     {
-        _kubelet.Connect();
+        _kubelet.Heal();
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// The kubelet's process is killed. Containers live on, but nothing restarts them, and nothing is reported, the Lease
+    /// neither.
+    /// </summary>
+    public Task StopKubeletAsync() => _kubelet.StopProcessAsync();
+
+    /// <summary>
+    /// A new kubelet takes over what it finds. With the feature off it stops Pods that use the action RestartAllContainers,
+    /// as a real one does.
+    /// </summary>
+    /// <param name="declareRestartAllContainers">Whether it knows the action RestartAllContainers. Default: as before.</param>
+    public Task StartKubeletAsync(bool? declareRestartAllContainers = null)
+    {
+        _kubelet.StartProcess(declareRestartAllContainers ?? _kubelet.DeclaresRestartAll);
         return Task.CompletedTask;
     }
 

@@ -20,6 +20,16 @@ public sealed class KubeletOptions
     /// <summary>How long a victim of RestartAllContainers has between SIGTERM and SIGKILL. Default: 2 s.</summary>
     public TimeSpan RestartAllContainersGrace { get; set; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>How often a kubelet looks whether an emptyDir has grown beyond its sizeLimit. Default: 10 s.</summary>
+    public TimeSpan EvictionInterval { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// In a real container the main process has the number 1, and the kernel spares it all signals that it does not handle: a plain
+    /// <c>sleep</c> does not end on SIGTERM, but with SIGKILL when its grace is over. Do likewise. Linux only.
+    /// Default: false, so that tests need not wait for that.
+    /// </summary>
+    public bool IgnoreUnhandledSignals { get; set; }
+
     /// <summary>
     /// Run no processes: containers live until <c>ExitContainerAsync</c> ends them, so that thousands fit into one test.
     /// Default: false.

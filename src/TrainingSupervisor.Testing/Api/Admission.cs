@@ -5,7 +5,7 @@ using TrainingSupervisor.Testing.Storage;
 namespace TrainingSupervisor.Testing.Api;
 
 /// <summary>Defaults, validation and what each kind of update may change.</summary>
-internal sealed class Admission(EmbeddedClusterOptions options)
+internal sealed class Admission(EmbeddedClusterOptions options, ObjectStore store)
 {
     public void Create(ResourceType type, JsonObject obj)
     {
@@ -19,6 +19,7 @@ internal sealed class Admission(EmbeddedClusterOptions options)
         if (type == ResourceType.Pods)
         {
             metadata["generation"] = 1;
+            ResolvePriority(obj);
             obj["status"] = PodDefaults.InitialStatus(obj);
         }
 
@@ -32,6 +33,27 @@ internal sealed class Admission(EmbeddedClusterOptions options)
         Throw(type, obj, errors);
     }
 
+    private void ResolvePriority(JsonObject pod)
+    {
+        var spec = pod.Ensure("spec");
+        if (spec.Text("priorityClassName") is not { Length: > 0 } name)
+        {
+            return;
+        }
+
+        if (name is "system-cluster-critical" or "system-node-critical")
+        {
+            spec["priority"] = name == "system-node-critical" ? 2_000_001_000 : 2_000_000_000;
+            return;
+        }
+
+        var found = store.Get(ResourceType.PriorityClasses, null, name) ?? throw ApiError.Of(403, "Forbidden",
+            $"pods \"{pod.Name()}\" is forbidden: no PriorityClass with name {name} was found",
+            new JsonObject { ["name"] = pod.Name(), ["kind"] = "pods" });
+        spec["priority"] = found.Number("value") ?? 0;
+        spec["preemptionPolicy"] = found.Text("preemptionPolicy") ?? "PreemptLowerPriority";
+    }
+
     /// <summary>What is stored of an update: the main resource keeps the status, the status subresource keeps all else.</summary>
     public JsonObject Update(ResourceType type, JsonObject current, JsonObject wanted, bool status)
     {
@@ -39,6 +61,11 @@ internal sealed class Admission(EmbeddedClusterOptions options)
         {
             var kept = current.Clone();
             kept["status"] = wanted["status"]?.DeepClone();
+            if (type == ResourceType.Pods)
+            {
+                PodDefaults.Conditions(kept);
+            }
+
             return kept;
         }
 
@@ -82,6 +109,12 @@ internal sealed class Admission(EmbeddedClusterOptions options)
         if (type == ResourceType.Pods)
         {
             PodDefaults.Apply(obj, options);
+        }
+        else if (type == ResourceType.Events)
+        {
+            obj.TryAdd("eventTime", null);
+            obj["reportingComponent"] ??= "";
+            obj["reportingInstance"] ??= "";
         }
         else if (type == ResourceType.Secrets)
         {

@@ -23,7 +23,7 @@ internal sealed class ApiHandler
         _faults = faults;
         _log = log;
         _pager = new(store);
-        _resources = new(store, _pager, new(options), options.TimeProvider);
+        _resources = new(store, _pager, new(options, store), options);
         store.Compacted += _pager.Forget;
         foreach (var ns in (ReadOnlySpan<string>)["default", "kube-system", "kube-public", "kube-node-lease"])
         {

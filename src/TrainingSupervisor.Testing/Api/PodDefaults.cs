@@ -43,6 +43,16 @@ internal static class PodDefaults
     public static IEnumerable<JsonObject> Containers(JsonObject spec) =>
         (spec.Items("initContainers") ?? []).Concat(spec.Items("containers") ?? []).OfType<JsonObject>();
 
+    /// <summary>The API server writes these two, also where they are not set.</summary>
+    public static void Conditions(JsonObject pod)
+    {
+        foreach (var condition in pod.At("status").Items("conditions")?.OfType<JsonObject>() ?? [])
+        {
+            condition.TryAdd("lastProbeTime", null);
+            condition.TryAdd("lastTransitionTime", null);
+        }
+    }
+
     private static void Container(JsonObject container)
     {
         var image = container.Text("image") ?? "";

@@ -67,6 +67,7 @@ internal sealed class PodSubresources(ObjectStore store, TimeProvider time)
 
         if (pod.At("status").Text("phase") is not ("Succeeded" or "Failed"))
         {
+            DisruptionBudget.Check(store, pod);
             store.Update(call.Type, call.Namespace, call.Name!, o =>
             {
                 SetCondition(o, new JsonObject

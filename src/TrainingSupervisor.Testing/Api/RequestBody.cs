@@ -29,7 +29,7 @@ internal static class RequestBody
             throw UnsupportedMediaType();
         }
 
-        var obj = Parse(body, media == "application/yaml") as JsonObject
+        var obj = Parse(body, media == "application/yaml", type) as JsonObject
             ?? throw ApiError.BadRequest($"the object provided is unrecognized (must be of type {type.Kind})");
         if ((obj.Text("kind") is { } kind && kind != type.Kind) || (obj.Text("apiVersion") is { } version && version != type.ApiVersion))
         {
@@ -40,7 +40,7 @@ internal static class RequestBody
         return obj;
     }
 
-    public static JsonNode Parse(byte[] body, bool yaml)
+    public static JsonNode Parse(byte[] body, bool yaml, ResourceType? type = null)
     {
         try
         {
@@ -50,7 +50,7 @@ internal static class RequestBody
         }
         catch (Exception e) when (e is JsonException or YamlException or ArgumentException)
         {
-            throw ApiError.BadRequest($"the object provided is unrecognized: couldn't get version/kind; json parse error: {e.Message}");
+            throw ApiError.BadRequest($"the object provided is unrecognized{(type is null ? "" : $" (must be of type {type.Kind})")}: couldn't get version/kind; json parse error: {e.Message}");
         }
     }
 

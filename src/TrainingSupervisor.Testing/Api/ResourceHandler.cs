@@ -6,9 +6,9 @@ using TrainingSupervisor.Testing.Storage;
 namespace TrainingSupervisor.Testing.Api;
 
 /// <summary>Every verb but watch.</summary>
-internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admission admission, TimeProvider time)
+internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admission admission, EmbeddedClusterOptions options)
 {
-    private readonly PodSubresources _pods = new(store, time);
+    private readonly PodSubresources _pods = new(store, options.TimeProvider);
 
     /// <summary>Reads a container's log: namespace, Pod, container or null, previous. Set by the nodes; without it there are no logs.</summary>
     public Func<string, string, string?, bool, CancellationToken, Task<byte[]>>? PodLog { get; set; }
@@ -88,6 +88,7 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
             throw ApiError.Of(500, null, "resourceVersion should not be set on objects to be created");
         }
 
+        Schema.Prune(call.Type, obj, call.Query["fieldValidation"].LastOrDefault() == "Strict");
         admission.Create(call.Type, obj);
         if (!call.DryRun)
         {
@@ -100,7 +101,7 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
         }
 
         metadata["uid"] = Guid.NewGuid().ToString();
-        metadata["creationTimestamp"] = Json.Time(time.GetUtcNow());
+        metadata["creationTimestamp"] = Json.Time(options.TimeProvider.GetUtcNow());
         ObjectStore.Identify(call.Type, obj);
         return obj;
     }
@@ -112,6 +113,7 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
             throw NoSubresource();
         }
 
+        Schema.Prune(call.Type, wanted, call.Query["fieldValidation"].LastOrDefault() == "Strict");
         var metadata = wanted.Metadata();
         if (metadata.Text("name") is { } name && name != call.Name)
         {
@@ -281,9 +283,18 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
     private JsonObject Current(ApiCall call) =>
         store.Get(call.Type, call.Namespace, call.Name!) ?? throw ApiError.NotFound(call.Type, call.Name!);
 
-    /// <summary>Any namespace exists: the first that a client names it creates it.</summary>
     private void EnsureNamespace(ApiCall call)
     {
+        if (!options.CreateNamespaces)
+        {
+            if (call.Verb == "create" && call.Subresource is null && call.Namespace is { } wanted && store.Get(ResourceType.Namespaces, null, wanted) is null)
+            {
+                throw ApiError.NotFound(ResourceType.Namespaces, wanted);
+            }
+
+            return;
+        }
+
         var name = call.Namespace ?? (call.Type == ResourceType.Namespaces && call.Verb == "get" ? call.Name : null);
         if (name is not null && call.Verb is "create" or "patch" or "get")
         {
@@ -348,5 +359,15 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
 
     private static ApiError DryRunInvalid(string value) => ApiError.Of(422, "Invalid",
         $"CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: [\"{value}\"]: supported values: \"All\"",
-        new JsonObject { ["group"] = "meta.k8s.io", ["kind"] = "CreateOptions" });
+        new JsonObject
+        {
+            ["group"] = "meta.k8s.io",
+            ["kind"] = "CreateOptions",
+            ["causes"] = new JsonArray(new JsonObject
+            {
+                ["reason"] = "FieldValueNotSupported",
+                ["message"] = $"Unsupported value: [\"{value}\"]: supported values: \"All\"",
+                ["field"] = "dryRun",
+            }),
+        });
 }

@@ -11,6 +11,8 @@ internal sealed class TokenAuthority
 {
     private readonly ConcurrentDictionary<string, Identity> _identities = new();
 
+    private static readonly Identity s_anonymous = new("system:anonymous", []);
+
     public TokenAuthority() => AdminToken = Create("system:admin", [new AccessRule(["*"], ["*"])]);
 
     public string AdminToken { get; }
@@ -22,10 +24,16 @@ internal sealed class TokenAuthority
         return token;
     }
 
-    /// <exception cref="ApiError">401 without a known token.</exception>
+    /// <summary>Who asks; nobody in particular without a token, who may then do nothing.</summary>
+    /// <exception cref="ApiError">401 with an unknown token.</exception>
     public Identity Authenticate(HttpRequest request)
     {
         var header = request.Headers.Authorization.ToString();
+        if (header.Length == 0)
+        {
+            return s_anonymous;
+        }
+
         return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
             && _identities.TryGetValue(header[7..].Trim(), out var identity)
                 ? identity

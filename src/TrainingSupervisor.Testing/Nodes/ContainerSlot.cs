@@ -47,6 +47,8 @@ internal sealed class ContainerSlot(JsonObject spec, bool init)
 
     public DateTimeOffset StartedAt { get; set; }
 
+    public bool KilledByProbe { get; set; }
+
     public string? KillReason { get; set; }
 
     public string? ContainerId { get; set; }

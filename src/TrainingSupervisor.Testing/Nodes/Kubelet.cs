@@ -14,6 +14,7 @@ internal sealed class Kubelet : IAsyncDisposable
     private readonly Dictionary<string, PodWorker> _workers = [];
     private readonly List<Task> _ending = [];
     private TaskCompletionSource _connected = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _dead;
 
     public Kubelet(NodeContext context, string name, NodeOptions options)
@@ -24,6 +25,7 @@ internal sealed class Kubelet : IAsyncDisposable
         Epoch = context.Time.GetUtcNow();
         _registration = new(context, name, options);
         _connected.SetResult();
+        _running.SetResult();
     }
 
     public string Name { get; }
@@ -34,6 +36,9 @@ internal sealed class Kubelet : IAsyncDisposable
 
     public bool IsConnected => !_dead && _connected.Task.IsCompleted;
 
+    /// <summary>Closed while nothing from outside reaches this node.</summary>
+    public Gate Network { get; } = new();
+
     public void Start()
     {
         _registration.Register();
@@ -42,6 +47,11 @@ internal sealed class Kubelet : IAsyncDisposable
     }
 
     public Task ConnectedAsync(CancellationToken cancellationToken) => _connected.Task.WaitAsync(cancellationToken);
+
+    /// <summary>Completes when the kubelet's process is there.</summary>
+    public Task RunningAsync(CancellationToken cancellationToken) => _running.Task.WaitAsync(cancellationToken);
+
+    public bool Runs(string containerId) => Workers().Any(w => w.Runs(containerId));
 
     public PodWorker? Find(string ns, string pod) =>
         _context.Store.Get(ResourceType.Pods, ns, pod)?.Uid() is { } uid ? Workers().FirstOrDefault(w => w.Uid == uid) : null;
@@ -125,7 +135,24 @@ internal sealed class Kubelet : IAsyncDisposable
         }
     }
 
-    public void Connect()
+    /// <summary>Cuts the node off, its kubelet and its Pods.</summary>
+    public Task PartitionAsync()
+    {
+        Network.Close();
+        return DisconnectAsync();
+    }
+
+    /// <summary>The node's network, or the node, is back.</summary>
+    public void Heal()
+    {
+        Network.Open();
+        if (_running.Task.IsCompleted)
+        {
+            Connect();
+        }
+    }
+
+    private void Connect()
     {
         lock (_gate)
         {
@@ -138,13 +165,51 @@ internal sealed class Kubelet : IAsyncDisposable
         Resync();
     }
 
+    /// <summary>The kubelet's process is killed; containers live on, and nobody looks after them.</summary>
+    public async Task StopProcessAsync()
+    {
+        lock (_gate)
+        {
+            if (_running.Task.IsCompleted)
+            {
+                _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
+        await DisconnectAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>A new process, perhaps with the gate set otherwise, takes over what it finds.</summary>
+    public void StartProcess(bool declaresRestartAll)
+    {
+        DeclaresRestartAll = declaresRestartAll;
+        _registration.Declare(declaresRestartAll);
+        lock (_gate)
+        {
+            _running.TrySetResult();
+        }
+
+        if (Network.IsOpen)
+        {
+            Connect();
+        }
+
+        foreach (var worker in Workers())
+        {
+            worker.KubeletRestarted();
+        }
+    }
+
     /// <summary>The machine dies: nothing runs any more, and nothing is said about it.</summary>
     public async Task DieAsync()
     {
+        // Before its processes die: the others must not see their connections end.
+        Network.Close();
         PodWorker[] workers;
         await DisconnectAsync().ConfigureAwait(false);
         lock (_gate)
         {
+            _running.TrySetResult();
             _dead = true;
             workers = [.. _workers.Values];
             _workers.Clear();

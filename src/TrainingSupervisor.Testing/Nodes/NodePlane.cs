@@ -18,7 +18,7 @@ internal sealed class NodePlane : IAsyncDisposable
     {
         dataDirectory = Path.GetFullPath(dataDirectory);
         Directory.CreateDirectory(dataDirectory);
-        _runtime = options.SimulateContainers ? new SimulatedRuntime() : new ProcessRuntime(dataDirectory);
+        _runtime = options.SimulateContainers ? new SimulatedRuntime() : new ProcessRuntime(dataDirectory, options.IgnoreUnhandledSignals);
         Context = new(store, time, _runtime, options, dataDirectory, leaseDuration, apiServer);
     }
 
@@ -53,6 +53,8 @@ internal sealed class NodePlane : IAsyncDisposable
     public Kubelet Node(string name) => _kubelets.TryGetValue(name, out var kubelet)
         ? kubelet
         : throw new KeyNotFoundException($"There is no node {name}.");
+
+    public Kubelet? NodeOf(string containerId) => _kubelets.Values.FirstOrDefault(k => k.Runs(containerId));
 
     public ContainerSlot Container(string ns, string pod, string container) =>
         Worker(ns, pod).Find(container) ?? throw new KeyNotFoundException($"Pod {ns}/{pod} has no container {container}.");

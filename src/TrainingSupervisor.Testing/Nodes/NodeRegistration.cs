@@ -71,6 +71,13 @@ internal sealed class NodeRegistration(NodeContext context, string name, NodeOpt
         return obj;
     });
 
+    /// <summary>Says whether the node knows the action RestartAllContainers.</summary>
+    public void Declare(bool restartAll) => context.Store.Update(ResourceType.Nodes, null, name, obj =>
+    {
+        obj.Ensure("status")["declaredFeatures"] = restartAll ? new JsonArray(RestartRules.Feature) : [];
+        return obj;
+    });
+
     public void StartLease()
     {
         if (_stop is null)

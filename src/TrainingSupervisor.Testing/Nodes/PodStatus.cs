@@ -24,6 +24,9 @@ internal sealed class PodStatus(JsonObject pod, IReadOnlyList<ContainerSlot> ini
 
     public bool RestartingAll { get; set; }
 
+    /// <summary>The kubelet does not know the action (any more) and leaves its condition alone.</summary>
+    public bool FeatureOff { get; set; }
+
     /// <summary>Succeeded or Failed once it is clear how the Pod ends; the phase itself follows later.</summary>
     public string? End { get; set; }
 
@@ -64,9 +67,25 @@ internal sealed class PodStatus(JsonObject pod, IReadOnlyList<ContainerSlot> ini
         obj["status"] = status;
     }
 
+    /// <summary>As recorded: a kubelet that refuses a running Pod leaves nothing in its status but one condition.</summary>
+    public static void Forget(JsonObject obj)
+    {
+        var status = obj.Ensure("status");
+        var kept = status.Items("conditions")?.OfType<JsonObject>().Where(c => c.Text("type") == "AllContainersRestarting").Select(c => c.DeepClone()).ToArray() ?? [];
+        obj["status"] = new JsonObject
+        {
+            ["observedGeneration"] = status["observedGeneration"]?.DeepClone(),
+            ["phase"] = status["phase"]?.DeepClone(),
+            ["conditions"] = new JsonArray(kept),
+            ["qosClass"] = status["qosClass"]?.DeepClone(),
+            ["startTime"] = status["startTime"]?.DeepClone(),
+        };
+    }
+
     private string Phase()
     {
-        if (main.Any(c => c.State.At("waiting") is not null && c.LastState is null))
+        // A container that could not be started has not run.
+        if (main.Any(c => c.LastState is null && (c.State.At("waiting") is not null || c.Terminated.Text("reason") == "StartError")))
         {
             return "Pending";
         }
@@ -116,12 +135,12 @@ internal sealed class PodStatus(JsonObject pod, IReadOnlyList<ContainerSlot> ini
         }
 
         Add("PodScheduled", true);
-        if (_hasRule)
+        if (_hasRule && !FeatureOff)
         {
             Add("AllContainersRestarting", RestartingAll, RestartingAll ? "RestartAllContainersStarted" : ended, observed: false);
         }
 
-        foreach (var other in old.Where(c => !s_owned.Contains(c.Text("type"))))
+        foreach (var other in old.Where(c => !s_owned.Contains(c.Text("type")) || (FeatureOff && c.Text("type") == "AllContainersRestarting")))
         {
             result.Add(other.DeepClone());
         }

@@ -65,6 +65,21 @@ internal sealed class PodVolumes(ObjectStore store, ImageStore images, string po
         return new(result);
     }
 
+    /// <summary>The bytes in an emptyDir.</summary>
+    public long SizeOf(string volume)
+    {
+        var directory = new DirectoryInfo(Path.Combine(_root, volume));
+        try
+        {
+            return directory.Exists ? directory.EnumerateFiles("*", SearchOption.AllDirectories).Sum(f => f.LinkTarget is null ? f.Length : 0) : 0;
+        }
+        catch (IOException)
+        {
+            // Something was deleted meanwhile; the next look will tell.
+            return 0;
+        }
+    }
+
     private static IEnumerable<JsonObject> Volumes(JsonObject pod) => pod.At("spec").Items("volumes")?.OfType<JsonObject>() ?? [];
 
     private string DirectoryOf(JsonObject volume) =>

@@ -22,10 +22,7 @@ internal sealed partial class PodWorker
         if (slot.Terminated is not null && slot.NotBefore != default)
         {
             // As recorded, the reason shows when the wait is over.
-            var waited = slot.State;
-            slot.LastState = waited;
-            slot.State = ContainerSlot.Waiting("CrashLoopBackOff",
-                $"back-off {slot.BackOff.TotalSeconds:0}s restarting failed container={slot.Name} pod={_pod.Name()}_{Namespace}({Uid})");
+            ShowBackOff(slot);
             WriteStatus();
         }
 
@@ -54,6 +51,13 @@ internal sealed partial class PodWorker
             Ended(slot, 128, "StartError", e.Message);
             Decide(slot, 128);
         }
+    }
+
+    private void ShowBackOff(ContainerSlot slot)
+    {
+        slot.LastState = slot.State;
+        slot.State = ContainerSlot.Waiting("CrashLoopBackOff",
+            $"back-off {slot.BackOff.TotalSeconds:0}s restarting failed container={slot.Name} pod={_pod.Name()}_{Namespace}({Uid})");
     }
 
     private string? MissingImage(ContainerSlot slot) =>
@@ -182,6 +186,7 @@ internal sealed partial class PodWorker
         slot.StartedAt = _context.Time.GetUtcNow();
         slot.RunEnd = CancellationTokenSource.CreateLinkedTokenSource(_abort.Token);
         slot.KillReason = null;
+        slot.KilledByProbe = false;
         slot.Current = container;
     }
 
@@ -293,6 +298,7 @@ internal sealed partial class PodWorker
                 slot.Ready = healthy;
                 break;
             case "startupProbe" or "livenessProbe" when !healthy:
+                slot.KilledByProbe = true;
                 Track(KillUnhealthyAsync(slot, container, kind));
                 break;
         }

@@ -21,6 +21,12 @@ internal sealed partial class PodWorker
             return;
         }
 
+        if (MustEnd)
+        {
+            await EndFromOutsideAsync().ConfigureAwait(false);
+            return;
+        }
+
         if (_restartAll is not null)
         {
             await RestartAllAsync().ConfigureAwait(false);
@@ -33,13 +39,22 @@ internal sealed partial class PodWorker
             Mount();
         }
 
+        if (All.Any(s => s.NeedsStart && s.Terminated is not null && s.NotBefore == default && !s.KilledByProbe))
+        {
+            // A watcher sees the exit before the restart, but not where the kubelet itself ended the container.
+            WriteStatus();
+        }
+
         if (_mounted)
         {
             await StartWhatMayStartAsync().ConfigureAwait(false);
         }
 
-        WriteStatus();
-        if (OutcomeOrNull() is { } outcome)
+        if (OutcomeOrNull() is not { } outcome)
+        {
+            WriteStatus();
+        }
+        else
         {
             await EndAsync(outcome).ConfigureAwait(false);
         }
@@ -113,8 +128,15 @@ internal sealed partial class PodWorker
 
     private async Task EndAsync(string outcome)
     {
+        var sidecars = All.Any(s => s.IsRunning);
+        if (sidecars)
+        {
+            WriteStatus();
+        }
+
         await StopAllAsync().ConfigureAwait(false);
         _status.End = outcome;
+        _status.SandboxReady = !sidecars;
         WriteStatus();
         await NoticeAsync().ConfigureAwait(false);
         _status.PhaseEnded = true;
@@ -125,14 +147,29 @@ internal sealed partial class PodWorker
     private async Task RestartAllAsync()
     {
         _status.RestartingAll = true;
+        var backingOff = All.Where(s => s.NeedsStart && s.Terminated is not null && s.NotBefore != default).ToArray();
+        foreach (var slot in backingOff)
+        {
+            // As recorded: it skips this wait, and is otherwise left alone.
+            ShowBackOff(slot);
+            slot.NotBefore = default;
+            slot.RestartsInARow--;
+            slot.BackOff /= 2;
+        }
+
         WriteStatus();
         foreach (var slot in _main.Concat(Enumerable.Reverse(_init)).Where(s => s.IsRunning).ToArray())
         {
             // One after the other: measured, and the reason why peers that ignore SIGTERM are slow to restart.
-            await StopAsync(slot, _context.Options.RestartAllContainersGrace).ConfigureAwait(false);
+            await _kubelet.RunningAsync(_abort.Token).ConfigureAwait(false);
+            if (slot.IsRunning)
+            {
+                await StopAsync(slot, _context.Options.RestartAllContainersGrace).ConfigureAwait(false);
+            }
         }
 
-        foreach (var slot in All.Where(s => s.HasRun))
+        await _kubelet.RunningAsync(_abort.Token).ConfigureAwait(false);
+        foreach (var slot in All.Where(s => s.HasRun).Except(backingOff))
         {
             slot.Ready = slot.IsPlainInit && slot.ExitCode == 0;
             slot.RestartCount++;

@@ -26,6 +26,9 @@ internal sealed partial class PodWorker : IAsyncDisposable
     private JsonObject _pod;
     private ContainerSlot? _restartAll;
     private bool _mounted;
+    private bool _unsupported;
+    private bool _deadlineOver;
+    private string? _evicted;
     private bool _done;
 
     public PodWorker(NodeContext context, Kubelet kubelet, JsonObject pod)
@@ -72,6 +75,8 @@ internal sealed partial class PodWorker : IAsyncDisposable
 
     public ContainerSlot? Find(string container) => All.FirstOrDefault(c => c.Name == container);
 
+    public bool Runs(string containerId) => All.Any(c => c.Launch?.Id == containerId);
+
     public string LogFile(string container) => Path.Combine(_directory, "logs", container + ".log");
 
     public void Update(JsonObject pod)
@@ -93,6 +98,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
             Post(() => _mounted = false);
         }
     }
+
+    /// <summary>A new kubelet looks at what the one before left.</summary>
+    public void KubeletRestarted() => Post(() =>
+        _unsupported |= RestartRules.NeedsFeature(_pod) && !_kubelet.DeclaresRestartAll && !_status.PhaseEnded);
 
     /// <summary>Kills all processes and says nothing: the Pod is gone, or the node is dead.</summary>
     public void Abort()
@@ -134,8 +143,10 @@ internal sealed partial class PodWorker : IAsyncDisposable
             }
 
             WriteStatus();
+            StartLimits();
             while (true)
             {
+                await _kubelet.RunningAsync(_abort.Token).ConfigureAwait(false);
                 await ReconcileAsync().ConfigureAwait(false);
                 if (_done)
                 {

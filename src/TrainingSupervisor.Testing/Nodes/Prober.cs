@@ -47,7 +47,8 @@ internal sealed class Prober(NodeContext context, ContainerActions actions)
             return;
         }
 
-        await Task.Delay(TimeSpan.FromSeconds(probe.Number("initialDelaySeconds") ?? 0), context.Time, runEnd).ConfigureAwait(false);
+        var period = TimeSpan.FromSeconds(probe.Number("periodSeconds") ?? 10);
+        await DelayAsync(kind, period, TimeSpan.FromSeconds(probe.Number("initialDelaySeconds") ?? 0), runEnd).ConfigureAwait(false);
         var (successes, failures) = (0L, 0L);
         var first = true;
         while (true)
@@ -65,7 +66,17 @@ internal sealed class Prober(NodeContext context, ContainerActions actions)
                 }
             }
 
-            await Task.Delay(TimeSpan.FromSeconds(probe.Number("periodSeconds") ?? 10), context.Time, runEnd).ConfigureAwait(false);
+            await Task.Delay(period, context.Time, runEnd).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>
+    /// A kubelet's probes tick whatever its containers do, so a container waits for its first tick, a period or less; only the first
+    /// readiness probe comes at once. Here it is always a period.
+    /// </summary>
+    private Task DelayAsync(string kind, TimeSpan period, TimeSpan delay, CancellationToken runEnd)
+    {
+        var first = kind == "readinessProbe" && delay == TimeSpan.Zero ? delay : delay > period ? delay : period;
+        return Task.Delay(first, context.Time, runEnd);
     }
 }

@@ -6,12 +6,14 @@ internal sealed class ProcessContainer : IContainer
     private readonly IChildProcess _process;
     private readonly ProcessSweeper _sweeper;
     private readonly string _id;
+    private readonly bool _ignoreUnhandledSignals;
 
-    public ProcessContainer(IChildProcess process, string id, ProcessSweeper sweeper)
+    public ProcessContainer(IChildProcess process, string id, ProcessSweeper sweeper, bool ignoreUnhandledSignals)
     {
         _process = process;
         _id = id;
         _sweeper = sweeper;
+        _ignoreUnhandledSignals = ignoreUnhandledSignals;
         Exited = WaitAsync();
     }
 
@@ -19,7 +21,13 @@ internal sealed class ProcessContainer : IContainer
 
     public Task<int> Exited { get; }
 
-    public void Signal(int signal) => _process.Signal(signal);
+    public void Signal(int signal)
+    {
+        if (!_ignoreUnhandledSignals || signal == Libc.SigKill || ProcessTree.Handles(_process.Id, signal))
+        {
+            _process.Signal(signal);
+        }
+    }
 
     /// <summary>As with process 1 of a real container, all others follow its end.</summary>
     public void Kill() => Signal(Libc.SigKill);

@@ -17,9 +17,10 @@ internal sealed class ProcessRuntime : IContainerRuntime
     private readonly ConcurrentDictionary<ProcessContainer, bool> _containers = [];
     private readonly ProcessSweeper _sweeper = new();
     private readonly string _dataDirectory;
+    private readonly bool _ignoreUnhandledSignals;
     private readonly Lazy<Process?> _watchdog;
 
-    public ProcessRuntime(string dataDirectory)
+    public ProcessRuntime(string dataDirectory, bool ignoreUnhandledSignals)
     {
         if (OperatingSystem.IsWindows())
         {
@@ -27,13 +28,14 @@ internal sealed class ProcessRuntime : IContainerRuntime
         }
 
         _dataDirectory = dataDirectory;
+        _ignoreUnhandledSignals = ignoreUnhandledSignals;
         _watchdog = new(() => Watchdog.Start(dataDirectory));
     }
 
     public IContainer Start(ContainerLaunch launch)
     {
         _ = _watchdog.Value;
-        var container = new ProcessContainer(StartProcess(launch), launch.Id, _sweeper);
+        var container = new ProcessContainer(StartProcess(launch), launch.Id, _sweeper, _ignoreUnhandledSignals);
         _containers[container] = true;
         _ = container.Exited.ContinueWith(
             (_, state) => _containers.TryRemove((ProcessContainer)state!, out var _),

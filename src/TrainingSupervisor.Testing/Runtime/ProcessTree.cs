@@ -90,6 +90,18 @@ internal static class ProcessTree
         }
     }
 
+    /// <summary>Whether a process has a handler for a signal; true where that cannot be known.</summary>
+    public static bool Handles(int pid, int signal)
+    {
+        var buffer = new byte[4096];
+        var length = Libc.ReadSmallFile($"/proc/{pid}/status", ref buffer);
+        var status = Encoding.ASCII.GetString(buffer, 0, length);
+        var at = status.IndexOf("SigCgt:", StringComparison.Ordinal);
+        return at < 0
+            || (ulong.Parse(status.AsSpan(at + 7, status.IndexOf('\n', at) - at - 7).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+                & (1UL << (signal - 1))) != 0;
+    }
+
     private static string? ReadContainer(string directory, ref byte[] buffer)
     {
         var environment = buffer.AsSpan(0, Libc.ReadSmallFile(directory + "/environ", ref buffer));

@@ -21,6 +21,10 @@ internal static class Disruption
         if (condition is null)
         {
             conditions.Add(condition = new JsonObject { ["type"] = type });
+            if (obj.Text("kind") == "Pod")
+            {
+                condition["lastProbeTime"] = null;
+            }
         }
 
         if (condition.Text("status") != status)

@@ -11,8 +11,10 @@ namespace TrainingSupervisor.Testing.Scheduling;
 internal sealed class NodeLifecycle(NodeContext context)
 {
     private const string Unreachable = "node.kubernetes.io/unreachable";
+    private const string Unschedulable = "node.kubernetes.io/unschedulable";
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Pod, string Taint), DateTimeOffset> _since = [];
+    private readonly Dictionary<string, DateTimeOffset> _homeless = [];
 
     public Task RunAsync(CancellationToken cancellationToken) => Task.WhenAll(
         CheckByTimeAsync(cancellationToken),
@@ -59,14 +61,19 @@ internal sealed class NodeLifecycle(NodeContext context)
         var allDown = nodes.All(n => !NodeState.IsReady(n));
         foreach (var node in nodes)
         {
-            var tainted = Tolerations.Taints(node).Any(t => t.Text("key") == Unreachable);
-            if (NodeState.IsReady(node) ? tainted : !tainted && !allDown)
+            // One write each and in this order, as recorded. When no node is well, nothing is evicted.
+            var down = !NodeState.IsReady(node);
+            SetTaint(node, Unreachable, "NoSchedule", down, now);
+            if (!down || !allDown)
             {
-                SetUnreachable(node.Name(), !tainted, now);
+                SetTaint(node, Unreachable, "NoExecute", down, now);
             }
+
+            SetTaint(node, Unschedulable, "NoSchedule", node.At("spec")?["unschedulable"]?.GetValue<bool>() ?? false, now);
         }
 
         EvictIntolerant(now);
+        CollectHomeless(nodes, now);
     }
 
     private bool IsLate(string node, DateTimeOffset now)
@@ -93,17 +100,59 @@ internal sealed class NodeLifecycle(NodeContext context)
         }
     }
 
-    private void SetUnreachable(string node, bool add, DateTimeOffset now) => context.Store.Update(ResourceType.Nodes, null, node, obj =>
+    private void SetTaint(JsonObject node, string key, string effect, bool wanted, DateTimeOffset now)
     {
-        var taints = Tolerations.Taints(obj).Where(t => t.Text("key") != Unreachable).Select(t => t.DeepClone()).ToList();
-        foreach (var effect in add ? (string[])["NoSchedule", "NoExecute"] : [])
+        bool Is(JsonObject taint) => taint.Text("key") == key && taint.Text("effect") == effect;
+        if (Tolerations.Taints(node).Any(Is) == wanted)
         {
-            taints.Add(new JsonObject { ["key"] = Unreachable, ["effect"] = effect, ["timeAdded"] = Json.Time(now) });
+            return;
         }
 
-        obj.Ensure("spec")["taints"] = new JsonArray([.. taints]);
-        return obj;
-    });
+        context.Store.Update(ResourceType.Nodes, null, node.Name(), obj =>
+        {
+            var taints = Tolerations.Taints(obj).Where(t => !Is(t)).Select(t => t.DeepClone()).ToList();
+            if (wanted)
+            {
+                taints.Add(new JsonObject { ["key"] = key, ["effect"] = effect, ["timeAdded"] = Json.Time(now) });
+            }
+
+            obj.Ensure("spec")["taints"] = new JsonArray([.. taints]);
+            return obj;
+        });
+    }
+
+    /// <summary>The garbage collector of Pods: those of nodes that are no more, after a while in which the node might come back.</summary>
+    private void CollectHomeless(IReadOnlyList<JsonObject> nodes, DateTimeOffset now)
+    {
+        // A cluster without nodes is an API server for tests of clients: leave their Pods alone.
+        var names = nodes.Select(n => n.Name()).ToHashSet();
+        var homeless = names.Count == 0 ? [] : context.Store.List(ResourceType.Pods).Items
+            .Where(p => p.At("spec").Text("nodeName") is { Length: > 0 } node && !names.Contains(node)).ToArray();
+        foreach (var pod in homeless)
+        {
+            if (_homeless.TryAdd(pod.Uid()!, now) || now - _homeless[pod.Uid()!] < context.LeaseDuration)
+            {
+                continue;
+            }
+
+            Update(pod, obj =>
+            {
+                if (obj.At("status").Text("phase") is not ("Succeeded" or "Failed"))
+                {
+                    obj.Ensure("status")["phase"] = "Failed";
+                    Disruption.Mark(obj, "DeletionByPodGC", "PodGC: node no longer exists", now);
+                }
+
+                return obj;
+            });
+            Delete(pod, 0);
+        }
+
+        foreach (var old in _homeless.Keys.Except(homeless.Select(p => p.Uid()!)).ToArray())
+        {
+            _homeless.Remove(old);
+        }
+    }
 
     private void EvictIntolerant(DateTimeOffset now)
     {
@@ -159,11 +208,11 @@ internal sealed class NodeLifecycle(NodeContext context)
         }
     }
 
-    private void Delete(JsonObject pod)
+    private void Delete(JsonObject pod, long? grace = null)
     {
         try
         {
-            context.Store.Delete(ResourceType.Pods, pod.Namespace(), pod.Name(), new(Uid: pod.Uid()));
+            context.Store.Delete(ResourceType.Pods, pod.Namespace(), pod.Name(), new(grace, pod.Uid()));
         }
         catch (ApiError e) when (e.Code is 404 or 409)
         {

@@ -8,6 +8,8 @@ namespace TrainingSupervisor.Testing.Scheduling;
 /// <summary>Binds Pods to nodes. Any change of a Pod or a node makes it look again at all that wait.</summary>
 internal sealed class Scheduler(NodeContext context)
 {
+    private readonly Preemption _preemption = new(context);
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -55,7 +57,7 @@ internal sealed class Scheduler(NodeContext context)
                 && !HasEnded(p)
                 && p.At("metadata").Text("deletionTimestamp") is null
                 && (p.At("spec").Text("schedulerName") ?? "default-scheduler") == "default-scheduler")
-            .OrderByDescending(p => p.At("spec").Number("priority") ?? 0)
+            .OrderByDescending(Preemption.Priority)
             .ThenBy(p => p.At("metadata").Text("creationTimestamp"), StringComparer.Ordinal)
             .ThenBy(p => p.Name(), StringComparer.Ordinal).ToArray();
         if (waiting.Length == 0)
@@ -103,6 +105,7 @@ internal sealed class Scheduler(NodeContext context)
             // A cluster without nodes is an API server for tests of clients: leave their Pods alone.
             if (best is null && nodes.Count > 0)
             {
+                _preemption.TryMakePlace(pod, nodes.Values);
                 Refuse(pod, nodes.Count, reasons);
             }
         }

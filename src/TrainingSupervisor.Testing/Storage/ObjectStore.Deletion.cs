@@ -24,7 +24,9 @@ internal sealed partial class ObjectStore
 
             var grace = type == ResourceType.Pods ? Grace(current, options.GracePeriodSeconds) : 0;
             var finalizers = current.At("metadata").Items("finalizers") is { Count: > 0 };
-            if (grace == 0 && !finalizers)
+
+            // A Pod is marked before it goes, also when it goes at once: a watcher sees both.
+            if (grace == 0 && !finalizers && type != ResourceType.Pods)
             {
                 return (Remove(type, ns, name)!, true);
             }

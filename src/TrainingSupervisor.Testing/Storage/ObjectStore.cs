@@ -175,7 +175,8 @@ internal sealed partial class ObjectStore
             var bucket = _buckets[type];
             if (fromResourceVersion < bucket.ForgottenThrough)
             {
-                throw ApiError.Expired($"too old resource version: {fromResourceVersion} ({bucket.ForgottenThrough + 1})");
+                // Events are not served from the watch cache, and etcd has other words.
+                throw ApiError.Expired(type == ResourceType.Events ? "The resourceVersion for the provided watch is too old." : $"too old resource version: {fromResourceVersion} ({bucket.ForgottenThrough + 1})");
             }
 
             foreach (var past in bucket.History)

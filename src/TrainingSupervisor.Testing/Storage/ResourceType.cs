@@ -13,8 +13,12 @@ internal sealed record ResourceType(string Group, string Version, string Kind, s
     public static readonly ResourceType Namespaces = new("", "v1", "Namespace", "namespaces", false);
     public static readonly ResourceType ServiceAccounts = new("", "v1", "ServiceAccount", "serviceaccounts", true);
 
+    public static readonly ResourceType PriorityClasses = new("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", false);
+
+    public static readonly ResourceType DisruptionBudgets = new("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true);
+
     public static IReadOnlyList<ResourceType> All { get; } =
-        [Pods, Nodes, ConfigMaps, Secrets, Services, Leases, Events, Namespaces, ServiceAccounts];
+        [Pods, Nodes, ConfigMaps, Secrets, Services, Leases, Events, Namespaces, ServiceAccounts, PriorityClasses, DisruptionBudgets];
 
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 
