@@ -30,7 +30,6 @@ internal sealed class Chaos(EmbeddedCluster cluster, RunState run, string faults
             if (fault.Kind == FaultKind.KillWorkerAndSupervisor)
             {
                 run.Fault("kill -9 of the supervisor, in the middle of that recovery", fault.Step);
-                run.SupervisorGone();
                 await crashSupervisor();
             }
 

@@ -39,6 +39,8 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
             var breaking = new Chaos(cluster, State, faults, schedule, async () =>
             {
                 await supervisor.KillAsync();
+                // Now, and not before: its last lines were still on their way.
+                State.SupervisorGone();
                 await supervisor.DisposeAsync();
                 await Task.Delay(TimeWithoutSupervisor, cancellationToken);
                 supervisor = Start(request);

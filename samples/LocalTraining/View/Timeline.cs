@@ -59,8 +59,11 @@ internal static class Timeline
             line.LineWidth = 2;
         }
 
-        // Numbers at the lines, and here what they stand for: words at the lines would cover each other.
-        plot.Legend.ManualItems.AddRange(faults.Select((f, i) => new LegendItem { LabelText = string.Create(CultureInfo.InvariantCulture, $"{i + 1}: {Wrap(f.Text)}") }));
+        // Numbers at the lines, and here what they stand for: words at the lines would cover each other. An item for each line of text: all items
+        // are as high as the highest, and what is higher than the picture goes on beyond its edge.
+        plot.Legend.ManualItems.AddRange(faults
+            .SelectMany((f, i) => string.Create(CultureInfo.InvariantCulture, $"{i + 1}: {Wrap(f.Text)}").Split('\n'))
+            .Select(line => new LegendItem { LabelText = line }));
         Legend(plot);
         if (losses.Count == 0) return;
         var top = losses.Max(l => l.Loss) * 1.06;
