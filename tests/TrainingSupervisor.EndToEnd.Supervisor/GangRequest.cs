@@ -28,6 +28,9 @@ internal sealed record GangRequest
     public string AdvertisedAddress { get; init; } = "127.0.0.1";
     public double LeaseSeconds { get; init; } = 15;
 
+    /// <summary>What agents ask for a sign of life of the API server; null for its own address.</summary>
+    public string? LivenessUrl { get; init; }
+
     public GangBuilder Describe() => Gang.Create(Name).WithNamespace(Namespace)
         .AddRole("w", r =>
         {
@@ -38,6 +41,7 @@ internal sealed record GangRequest
                 AgentDelivery.InitContainer => r.WithAgentFromInitContainer(Agent),
                 _ => r.WithAgentInImage(Agent),
             };
+            if (LivenessUrl is { } url) r.ConfigurePod(pod => pod.Spec.Containers[0].Env.Add(new k8s.Models.V1EnvVar { Name = "GANG_LIVENESS_URL", Value = url }));
         })
         .WithHeartbeat(TimeSpan.FromSeconds(HeartbeatSeconds))
         .WithFence(TimeSpan.FromSeconds(FenceSeconds))

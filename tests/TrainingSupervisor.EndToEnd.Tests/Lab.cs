@@ -10,7 +10,13 @@ namespace TrainingSupervisor.EndToEnd.Tests;
 /// <summary>A cluster, real agents, and a launcher's host.</summary>
 internal sealed class Lab : IAsyncDisposable
 {
-    private Lab(ITestCluster cluster) => Cluster = cluster;
+    private readonly Func<GangRequest, GangRequest> _change;
+
+    private Lab(ITestCluster cluster, Func<GangRequest, GangRequest>? change)
+    {
+        Cluster = cluster;
+        _change = change ?? (r => r);
+    }
 
     public ITestCluster Cluster { get; }
     public EmbeddedCluster Embedded => Cluster.Embedded ?? throw new InvalidOperationException("This needs the embedded cluster: mark the test with EmbeddedFact.");
@@ -18,9 +24,14 @@ internal sealed class Lab : IAsyncDisposable
 
     /// <param name="nodes">How many nodes the test needs.</param>
     /// <param name="configure">Settings of the embedded cluster.</param>
-    public static async Task<Lab> StartAsync(int nodes, Action<EmbeddedClusterOptions>? configure = null)
+    public static async Task<Lab> StartAsync(int nodes, Action<EmbeddedClusterOptions>? configure = null) =>
+        await StartAsync(RealTestCluster.IsChosen ? await RealTestCluster.StartAsync(nodes) : await EmbeddedTestCluster.StartAsync(nodes, configure), null);
+
+    /// <param name="cluster">A cluster; ended with the lab.</param>
+    /// <param name="change">What is otherwise in every gang and in the supervisor's addresses.</param>
+    public static async Task<Lab> StartAsync(ITestCluster cluster, Func<GangRequest, GangRequest>? change)
     {
-        var lab = new Lab(RealTestCluster.IsChosen ? await RealTestCluster.StartAsync(nodes) : await EmbeddedTestCluster.StartAsync(nodes, configure));
+        var lab = new Lab(cluster, change);
         try
         {
             await lab.StartHostAsync();
@@ -37,7 +48,7 @@ internal sealed class Lab : IAsyncDisposable
     /// <summary>A worker that does nothing until it is killed.</summary>
     public GangBuilder Idle(int workers, int spares = 0) => Describe(workers, spares, "sh", "-c", "echo $$ > $GANG_DIR/pid; exec sleep 3600");
 
-    public GangBuilder Describe(int workers, int spares, params string[] command) => Cluster.Request(workers, spares, command).Describe();
+    public GangBuilder Describe(int workers, int spares, params string[] command) => _change(Cluster.Request(workers, spares, command)).Describe();
 
     public Task<GangHandle> LaunchAsync(GangBuilder gang) => Host!.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(gang.Build());
 
@@ -101,7 +112,7 @@ internal sealed class Lab : IAsyncDisposable
         var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddTrainingSupervisor(o =>
         {
-            Cluster.Request(1, 0, ["true"]).Configure(o);
+            _change(Cluster.Request(1, 0, ["true"])).Configure(o);
             o.KubeConfigPath = null;
             o.ClientConfiguration = Cluster.CreateConfiguration();
         });

@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Sockets;
+using TrainingSupervisor.Testing;
+
+namespace TrainingSupervisor.EndToEnd.Tests;
+
+/// <summary>A node that nobody hears of, and on which the worker lives: never two workers of one rank, whenever the node is back.</summary>
+[Collection(nameof(OneAtATime))]
+public sealed class PartitionTests : IDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("gang-e2e-").FullName;
+
+    public void Dispose() => Directory.Delete(_directory, recursive: true);
+
+    [EmbeddedFact("the network is cut")]
+    public async Task Recovery_NodeCutOff_ReplacedOnlyAfterItsWorkerIsFenced()
+    {
+        await using var lab = await StartAsync();
+        var gang = await lab.LaunchAsync(Gang(lab, spares: 1));
+        await lab.RunningAsync(gang, 1);
+        await lab.ExpectAsync<WorkerChanged>(gang, w => w.Worker.Worker is null && w.Worker.State == "Waiting");
+        var victim = gang.Status.Workers[1];
+        var node = lab.Embedded.Nodes[victim.Node!];
+        var old = lab.Embedded.FindProcesses(victim.Pod, "worker");
+        Assert.NotEmpty(old);
+        await node.PartitionAsync();
+        await lab.RunningAsync(gang, 2);
+        var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
+        await node.HealAsync();
+        await WaitAsync(lab, () => !old.Any(id => Directory.Exists($"/proc/{id}")));
+
+        Assert.Contains(plan.Cause!.Kind, new[] { FailureKind.NodeLost, FailureKind.AgentLost });
+        Assert.Equal(RecoveryStep.ReplaceWithSpare, plan.Steps[1].Step);
+        Assert.Equal((GangPhase.Running, 2), (gang.Status.Phase, gang.Status.Attempt));
+        Assert.False(File.Exists(Path.Combine(_directory, "twice")), "two workers of one rank at once");
+        Assert.Equal(["1 0", "1 1", "1 2", "2 0", "2 1", "2 2"], File.ReadAllLines(Path.Combine(_directory, "starts")).Order(StringComparer.Ordinal));
+    }
+
+    [EmbeddedFact("the network is cut")]
+    public async Task Running_NodeCutOffForLessThanTheFence_TrainsOn()
+    {
+        await using var lab = await StartAsync();
+        var gang = await lab.LaunchAsync(Gang(lab, spares: 0));
+        await lab.RunningAsync(gang, 1);
+        var victim = gang.Status.Workers[1];
+        // Silence is noticed after three heartbeats, 1.5 s; the node's Lease is late after 5 s, the fence passes after 5.
+        var node = lab.Embedded.Nodes[victim.Node!];
+        await node.PartitionAsync();
+        await lab.ExpectAsync<WorkerChanged>(gang, w => w.Worker is { Rank: 1, State: "Silent" });
+        await node.HealAsync();
+        await WaitAsync(lab, () => gang.Status.Workers[1].State == "Running");
+
+        Assert.Equal((GangPhase.Running, 1), (gang.Status.Phase, gang.Status.Attempt));
+        Assert.Equal(3, File.ReadAllLines(Path.Combine(_directory, "starts")).Length);
+    }
+
+    private static async Task<Lab> StartAsync()
+    {
+        // A long Lease, so that the short partition is over well before it is late; a short one would be a lost node, rightly.
+        var cluster = await EmbeddedTestCluster.StartAsync(5, o => o.NodeLeaseDuration = TimeSpan.FromSeconds(8));
+        var embedded = cluster.Embedded;
+        var port = FreePort();
+        var supervisor = embedded.CreateRelay(new IPEndPoint(IPAddress.Loopback, port));
+        var api = embedded.CreateRelay(new IPEndPoint(IPAddress.Loopback, embedded.Address.Port));
+        return await Lab.StartAsync(cluster, r => r with
+        {
+            Port = port,
+            AdvertisedAddress = supervisor.EndPoint.ToString(),
+            LivenessUrl = $"https://{api.EndPoint}/livez",
+        });
+    }
+
+    private GangBuilder Gang(Lab lab, int spares)
+    {
+        // The lock is held by whatever lives of this worker: a second one of its rank finds it taken.
+        var script = $"""
+            cd {_directory} && exec 9>rank-$RANK.lock && (flock -n 9 || echo "$GANG_ATTEMPT $RANK" >> twice)
+            echo "$GANG_ATTEMPT $RANK" >> starts
+            exec sleep 3600
+            """;
+        return lab.Describe(3, spares, "sh", "-c", script);
+    }
+
+    private static async Task WaitAsync(Lab lab, Func<bool> until)
+    {
+        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
+        while (!until()) await Task.Delay(20, patience.Token);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
