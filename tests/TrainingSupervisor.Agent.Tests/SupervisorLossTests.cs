@@ -137,6 +137,27 @@ public sealed class SupervisorLossTests : AgentTest
     }
 
     [Fact]
+    public async Task Problems_OfSeveralEndpoints_AreSaidOnceEach()
+    {
+        await using var second = new TestGateway { Open = false };
+        await second.StartAsync();
+        await using var gone = new TestGateway();
+        await gone.StartAsync();
+        await TestGateway.WriteSecretAsync(SecretDirectory, Gateway, gone, second);
+        await gone.DisposeAsync();
+        Gateway.Open = false;
+        var agent = Start("true");
+        await UntilAsync(() => second.Refused >= 4 && Gateway.Refused >= 4, "tries at all endpoints");
+
+        Gateway.Open = true;
+        await Gateway.HelloAsync();
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("connected to the supervisor", StringComparison.Ordinal)), "the connection said");
+
+        Assert.Equal(["connected", "FailedPrecondition", "Unavailable"], agent.Lines.Select(l => l.Split(": ")[1] is { } what && what.StartsWith("connected", StringComparison.Ordinal)
+            ? "connected" : l.Split(": ")[2]).Order(StringComparer.OrdinalIgnoreCase));
+    }
+
+    [Fact]
     public async Task Endpoint_ThatMoves_IsFollowed()
     {
         var agent = await RunAsync("sleep 60");

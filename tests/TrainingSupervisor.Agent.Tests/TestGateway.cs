@@ -26,7 +26,7 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
     private WebApplication? _app;
     private IServerStreamWriter<SupervisorMessage>? _stream;
     private CancellationTokenSource? _drop;
-    private int _heartbeats;
+    private int _heartbeats, _refused;
 
     internal long Term { get; set; } = 1;
 
@@ -38,6 +38,8 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
     internal ConcurrentQueue<string?> Authorizations { get; } = new();
 
     internal int Heartbeats => Volatile.Read(ref _heartbeats);
+
+    internal int Refused => Volatile.Read(ref _refused);
 
     internal string Endpoint => _app!.Urls.First();
 
@@ -71,7 +73,12 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
 
     public override async Task Connect(IAsyncStreamReader<AgentMessage> requestStream, IServerStreamWriter<SupervisorMessage> responseStream, ServerCallContext context)
     {
-        if (!Open) throw new RpcException(new Status(StatusCode.FailedPrecondition, "not here"));
+        if (!Open)
+        {
+            Interlocked.Increment(ref _refused);
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, "not here"));
+        }
+
         Authorizations.Enqueue(context.RequestHeaders.GetValue("authorization"));
         using var drop = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         (_stream, _drop) = (responseStream, drop);
@@ -135,10 +142,10 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
-        if (_app is not null)
+        if (Interlocked.Exchange(ref _app, null) is { } app)
         {
-            await _app.StopAsync(soon.Token);
-            await _app.DisposeAsync();
+            await app.StopAsync(soon.Token);
+            await app.DisposeAsync();
         }
 
         _writing.Dispose();

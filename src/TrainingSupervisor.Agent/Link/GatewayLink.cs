@@ -14,13 +14,14 @@ internal sealed class GatewayLink(
 {
     // The roster of tens of thousands of workers is larger than the usual limit of 4 MB.
     private const int LargestMessage = 64 * 1024 * 1024;
+    private const int MostProblems = 32;
 
     // With a whole gang at its door a supervisor needs seconds for all the handshakes.
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5), WelcomeLimit = TimeSpan.FromSeconds(10), HeadersLimit = TimeSpan.FromSeconds(5);
     private volatile Channel<AgentMessage>? _outbound;
     private volatile Task _stream = Task.CompletedTask;
     private int _endpoint;
-    private string? _lastProblem;
+    private readonly HashSet<string> _problems = new(StringComparer.Ordinal);
     private volatile bool _leaving;
 
     /// <summary>Queues a message for the stream; drops it if there is none, as the next hello says all of it again.</summary>
@@ -105,9 +106,9 @@ internal sealed class GatewayLink(
                 {
                     stop.CancelAfter(Timeout.InfiniteTimeSpan);
                     connected = true;
-                    if (_lastProblem is not null)
+                    if (_problems.Count > 0)
                         Log.Write("connected to the supervisor");
-                    _lastProblem = null;
+                    _problems.Clear();
                     beating = beats.RunAsync(message.Welcome, Send, stop.Token);
                     onConnected(true);
                 }
@@ -170,9 +171,8 @@ internal sealed class GatewayLink(
 
     private void Report(string problem)
     {
-        // One line for each new problem, not one for each attempt.
-        if (problem != _lastProblem && !_leaving)
+        // One line for each problem that is new since there was a stream, not one for each try: of two endpoints each may have its own.
+        if (!_leaving && _problems.Count < MostProblems && _problems.Add(problem))
             Log.Write(problem);
-        _lastProblem = problem;
     }
 }
