@@ -29,7 +29,8 @@ internal static class ConformanceReport
         **Watches.** The kinds of events in order, and the content of bookmarks and errors.
 
         What is done otherwise than in the recordings: whole seconds of `sleep` in commands take 0.4 of their time, and so does
-        CrashLoopBackOff; the deadline of `active-deadline` is 2 s; files outside of mounts lie in the shared volume, because
+        CrashLoopBackOff; the deadline of `active-deadline` is 2 s; probes have 20 s for an answer and
+        the startup probe comes every 2 s; files outside of mounts lie in the shared volume, because
         containers here have no file system of their own; the Job in the `gate-*` recordings is left out, because there is no batch API.
 
         | | scenario | result | |
