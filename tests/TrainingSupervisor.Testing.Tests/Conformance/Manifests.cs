@@ -22,7 +22,7 @@ internal static partial class Manifests
             .Replace("/tmp/", "/shared/tmp-", StringComparison.Ordinal)
             .Replace("/rootfs-marker", "/shared/rootfs-marker", StringComparison.Ordinal)
             .Replace("tail /dev/zero", "sleep 1000.0", StringComparison.Ordinal)
-            .Replace("count=64", "count=16", StringComparison.Ordinal)
+            .Replace("count=64", "count=11", StringComparison.Ordinal)
             .Replace("\"tolerationSeconds\":10", "\"tolerationSeconds\":1", StringComparison.Ordinal)
             .Replace("\"startupProbe\":{\"exec\":{\"command\":[\"true\"]},\"periodSeconds\":1", "\"startupProbe\":{\"exec\":{\"command\":[\"true\"]},\"periodSeconds\":2", StringComparison.Ordinal)
             .Replace("\"exec\":{\"command\":[\"true\"]},\"period", "\"exec\":{\"command\":[\"true\"]},\"timeoutSeconds\":20,\"period", StringComparison.Ordinal)
