@@ -88,7 +88,7 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
             throw ApiError.Of(500, null, "resourceVersion should not be set on objects to be created");
         }
 
-        Schema.Prune(call.Type, obj, call.Query["fieldValidation"].LastOrDefault() == "Strict");
+        Schema.Prune(call.Type, obj, IsStrict(call));
         admission.Create(call.Type, obj);
         if (!call.DryRun)
         {
@@ -113,7 +113,7 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
             throw NoSubresource();
         }
 
-        Schema.Prune(call.Type, wanted, call.Query["fieldValidation"].LastOrDefault() == "Strict");
+        Schema.Prune(call.Type, wanted, IsStrict(call));
         var metadata = wanted.Metadata();
         if (metadata.Text("name") is { } name && name != call.Name)
         {
@@ -197,6 +197,7 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
             var stored = Current(call);
             var wanted = change(current);
             ObjectStore.Identify(call.Type, wanted);
+            Schema.Prune(call.Type, wanted, IsStrict(call));
             return admission.Update(call.Type, stored, wanted, call.Subresource == "status");
         }
 
@@ -350,6 +351,8 @@ internal sealed class ResourceHandler(ObjectStore store, ListPager pager, Admiss
         var preconditions = options.At("preconditions");
         return new(grace, preconditions.Text("uid"), preconditions.Text("resourceVersion"), policy == "Orphan");
     }
+
+    private static bool IsStrict(ApiCall call) => call.Query["fieldValidation"].LastOrDefault() == "Strict";
 
     private static JsonObject ObjectOf(byte[] body, bool yaml) =>
         RequestBody.Parse(body, yaml) as JsonObject ?? throw ApiError.BadRequest("the patch is not an object");

@@ -12,26 +12,27 @@ internal sealed class Prober(NodeContext context, ContainerActions actions)
     /// <summary>The startup probe first, then liveness and readiness, until the run ends.</summary>
     public async Task RunAsync(JsonObject container, ContainerLaunch launch, Action<string, bool> report, CancellationToken runEnd)
     {
+        var start = context.Time.GetUtcNow();
         try
         {
-            if (Has(container, "startupProbe") && !await StartupAsync(container, launch, report, runEnd).ConfigureAwait(false))
+            if (Has(container, "startupProbe") && !await StartupAsync(container, start, launch, report, runEnd).ConfigureAwait(false))
             {
                 return;
             }
 
             await Task.WhenAll(
-                FollowAsync(container, "livenessProbe", true, launch, report, runEnd),
-                FollowAsync(container, "readinessProbe", false, launch, report, runEnd)).ConfigureAwait(false);
+                FollowAsync(container, start, "livenessProbe", true, launch, report, runEnd),
+                FollowAsync(container, start, "readinessProbe", false, launch, report, runEnd)).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
         }
     }
 
-    private async Task<bool> StartupAsync(JsonObject container, ContainerLaunch launch, Action<string, bool> report, CancellationToken runEnd)
+    private async Task<bool> StartupAsync(JsonObject container, DateTimeOffset start, ContainerLaunch launch, Action<string, bool> report, CancellationToken runEnd)
     {
         var started = false;
-        await FollowAsync(container, "startupProbe", false, launch, (kind, healthy) =>
+        await FollowAsync(container, start, "startupProbe", false, launch, (kind, healthy) =>
         {
             started = healthy;
             report(kind, healthy);
@@ -40,7 +41,7 @@ internal sealed class Prober(NodeContext context, ContainerActions actions)
     }
 
     private async Task FollowAsync(
-        JsonObject container, string kind, bool state, ContainerLaunch launch, Action<string, bool> report, CancellationToken runEnd, bool once = false)
+        JsonObject container, DateTimeOffset start, string kind, bool state, ContainerLaunch launch, Action<string, bool> report, CancellationToken runEnd, bool once = false)
     {
         if (container.At(kind) is not { } probe)
         {
@@ -48,7 +49,8 @@ internal sealed class Prober(NodeContext context, ContainerActions actions)
         }
 
         var period = TimeSpan.FromSeconds(probe.Number("periodSeconds") ?? 10);
-        await DelayAsync(kind, period, TimeSpan.FromSeconds(probe.Number("initialDelaySeconds") ?? 0), runEnd).ConfigureAwait(false);
+        var due = start + TimeSpan.FromSeconds(probe.Number("initialDelaySeconds") ?? 0);
+        await DelayAsync(kind, period, due - context.Time.GetUtcNow(), runEnd).ConfigureAwait(false);
         var (successes, failures) = (0L, 0L);
         var first = true;
         while (true)
@@ -71,12 +73,12 @@ internal sealed class Prober(NodeContext context, ContainerActions actions)
     }
 
     /// <summary>
-    /// A kubelet's probes tick whatever its containers do, so a container waits for its first tick, a period or less; only the first
-    /// readiness probe comes at once. Here it is always a period.
+    /// A kubelet's probes tick whatever its containers do, so a container waits for a tick, a period or less; only the first
+    /// readiness probe comes at once. Here the ticks begin with the container.
     /// </summary>
-    private Task DelayAsync(string kind, TimeSpan period, TimeSpan delay, CancellationToken runEnd)
+    private Task DelayAsync(string kind, TimeSpan period, TimeSpan left, CancellationToken runEnd)
     {
-        var first = kind == "readinessProbe" && delay == TimeSpan.Zero ? delay : delay > period ? delay : period;
-        return Task.Delay(first, context.Time, runEnd);
+        var ticks = kind == "readinessProbe" && left <= TimeSpan.Zero ? 0 : Math.Max(1, Math.Ceiling(left / period));
+        return Task.Delay(period * ticks, context.Time, runEnd);
     }
 }

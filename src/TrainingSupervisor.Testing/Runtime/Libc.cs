@@ -59,7 +59,8 @@ internal static partial class Libc
         // A siginfo_t has 128 bytes and begins with the signal's number, which stays 0 while the child lives.
         var info = stackalloc int[32];
         new Span<int>(info, 32).Clear();
-        return WaitId(ProcessById, pid, info, WaitExited | WaitNoHang | WaitNoReap) == 0 && info[0] != 0;
+        // An error means that somebody else has reaped it: .NET does where SIGCHLD was ignored from the start.
+        return WaitId(ProcessById, pid, info, WaitExited | WaitNoHang | WaitNoReap) != 0 || info[0] != 0;
     }
 
     /// <summary>Takes the exit code of a child that has ended, and frees its number: 128 + signal for one that was killed.</summary>

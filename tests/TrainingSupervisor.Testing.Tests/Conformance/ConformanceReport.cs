@@ -19,7 +19,8 @@ internal static class ConformanceReport
         each container (init containers too) state and last state with reason and exit code, restart count, ready and started.
         Times, names, addresses, resourceVersions and the order of conditions are dropped. Either side may lack states that went by
         quickly: our sequence must be contained in the recorded one, in the same order, and each state that lasted more than
-        0.5 s in the recording must appear in ours. So an order may not be swapped, and a state that the real cluster never shows may not appear.
+        0.5 s in the recording must appear in ours, and so must, however short, the two by which a restart of all containers is
+        recognised. So an order may not be swapped, and a state that the real cluster never shows may not appear.
 
         **Nodes.** Likewise; a state is the cordon, the taints, and the conditions with status and reason.
 
@@ -29,8 +30,10 @@ internal static class ConformanceReport
         **Watches.** The kinds of events in order, and the content of bookmarks and errors.
 
         What is done otherwise than in the recordings: whole seconds of `sleep` in commands take 0.4 of their time, and so does
-        CrashLoopBackOff; the deadline of `active-deadline` is 2 s; files outside of mounts lie in the shared volume, because
-        containers here have no file system of their own; the Job in the `gate-*` recordings is left out, because there is no batch API.
+        CrashLoopBackOff; the deadline of `active-deadline` is 2 s; probes have 20 s for an answer and
+        the startup probe comes every 2 s; files outside of mounts lie in the shared volume, because
+        containers here have no file system of their own; signals that a main process does not handle are kept from it, as the kernel
+        does for process 1 (`KubeletOptions.IgnoreUnhandledSignals`); the Job in the `gate-*` recordings is left out, because there is no batch API.
 
         | | scenario | result | |
         |---|---|---|---|

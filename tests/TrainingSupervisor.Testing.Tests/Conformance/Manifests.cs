@@ -22,8 +22,11 @@ internal static partial class Manifests
             .Replace("/tmp/", "/shared/tmp-", StringComparison.Ordinal)
             .Replace("/rootfs-marker", "/shared/rootfs-marker", StringComparison.Ordinal)
             .Replace("tail /dev/zero", "sleep 1000.0", StringComparison.Ordinal)
-            .Replace("count=64", "count=16", StringComparison.Ordinal)
+            .Replace("count=64", "count=11", StringComparison.Ordinal)
             .Replace("\"tolerationSeconds\":10", "\"tolerationSeconds\":1", StringComparison.Ordinal)
+            .Replace("\"startupProbe\":{\"exec\":{\"command\":[\"true\"]},\"periodSeconds\":1", "\"startupProbe\":{\"exec\":{\"command\":[\"true\"]},\"periodSeconds\":2", StringComparison.Ordinal)
+            .Replace("\"exec\":{\"command\":[\"true\"]},\"period", "\"exec\":{\"command\":[\"true\"]},\"timeoutSeconds\":20,\"period", StringComparison.Ordinal)
+            .Replace("\"exec\":{\"command\":[\"cat\",\"/shared/tmp-ok\"]},", "\"exec\":{\"command\":[\"cat\",\"/shared/tmp-ok\"]},\"timeoutSeconds\":20,", StringComparison.Ordinal)
             .Replace("\"activeDeadlineSeconds\":5", "\"activeDeadlineSeconds\":2", StringComparison.Ordinal);
         text = WholeSeconds().Replace(text, m => string.Create(CultureInfo.InvariantCulture, $"sleep {int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) * pace:0.##}"));
         return (JsonObject)JsonNode.Parse(text)!;

@@ -49,7 +49,8 @@ internal static class PodScenarios
     private static void ShortBackOff(EmbeddedClusterOptions options) =>
         options.Kubelet.CrashLoopBackOff = TimeSpan.FromSeconds(10 * Manifests.Pace);
 
-    private static void QuickEviction(EmbeddedClusterOptions options) => options.Kubelet.EvictionInterval = TimeSpan.FromSeconds(1);
+    // Long enough after the volume is full for the shell to have set its trap, also on a busy machine.
+    private static void QuickEviction(EmbeddedClusterOptions options) => options.Kubelet.EvictionInterval = TimeSpan.FromSeconds(4);
 
     private static Scenario Pod(
         string name, Func<Stage, JsonObject, Task<IReadOnlyList<string>>>? act = null,

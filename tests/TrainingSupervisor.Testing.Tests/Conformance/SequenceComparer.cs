@@ -3,7 +3,8 @@ namespace TrainingSupervisor.Testing.Tests.Conformance;
 /// <summary>
 /// Compares two sequences of states of which either may lack some that went by quickly. Ours must be contained in the
 /// recorded one, in order: so no state appears that the real cluster did not show, and none too early. And what lasted longer than
-/// <see cref="Milestone"/> in the recording must appear in ours, in order.
+/// <see cref="Milestone"/> in the recording must appear in ours, in order, and so must, however short, the states by which a restart of all
+/// containers is recognised.
 /// </summary>
 internal static class SequenceComparer
 {
@@ -29,7 +30,7 @@ internal static class SequenceComparer
         }
 
         at = 0;
-        foreach (var milestone in recorded.Where(s => s.Seconds > Milestone))
+        foreach (var milestone in recorded.Where(IsMilestone))
         {
             var found = at;
             while (found < ours.Count && ours[found] != milestone.State)
@@ -49,6 +50,11 @@ internal static class SequenceComparer
 
         return differences;
     }
+
+    private static bool IsMilestone(TimedState state) =>
+        state.Seconds > Milestone
+        || state.State.Contains("AllContainersRestarting=True", StringComparison.Ordinal)
+        || state.State.Contains("waiting:RestartingAllContainers", StringComparison.Ordinal);
 
     private static int IndexFrom(IReadOnlyList<TimedState> states, int from, string state)
     {

@@ -65,12 +65,15 @@ internal static class WatchScenarios
         return Compare(recorded.Skip(1).Select(Describe), (await play(stage, path)).Select(Describe));
     });
 
-    /// <summary>How many changes there are is the test's own matter: runs of them count as one.</summary>
+    /// <summary>
+    /// How many changes there are is the test's own matter: runs of them count as one. A shorter watch may end earlier, but must have
+    /// had every kind of line.
+    /// </summary>
     private static IReadOnlyList<string> Compare(IEnumerable<string> recorded, IEnumerable<string> ours)
     {
         var (theirs, mine) = (Collapse(recorded), Collapse(ours));
-        var same = theirs.SequenceEqual(mine)
-            || (theirs.Count > mine.Count && mine.Count > 1 && theirs[..(mine.Count - 1)].SequenceEqual(mine[..^1]) && theirs[^1] == mine[^1]);
+        var same = theirs.ToHashSet().SetEquals(mine) && (theirs.SequenceEqual(mine)
+            || (theirs.Count > mine.Count && mine.Count > 1 && theirs[..(mine.Count - 1)].SequenceEqual(mine[..^1]) && theirs[^1] == mine[^1]));
         return same ? [] : [$"recorded:\n    {string.Join("\n    ", theirs)}\nhere:\n    {string.Join("\n    ", mine)}"];
     }
 

@@ -11,8 +11,14 @@ internal sealed class KubeletFixture : IAsyncDisposable
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("kubelet-tests-");
 
     public KubeletFixture(KubeletOptions? options = null, TimeSpan? lease = null, params (string Name, NodeOptions? Options)[] nodes)
+        : this(TimeProvider.System, options, lease, nodes)
     {
-        Plane = new(Store, TimeProvider.System, options ?? new(), _directory.FullName, lease ?? TimeSpan.FromSeconds(40),
+    }
+
+    public KubeletFixture(TimeProvider time, KubeletOptions? options, TimeSpan? lease, params (string Name, NodeOptions? Options)[] nodes)
+    {
+        Store = new(time);
+        Plane = new(Store, time, options ?? new(), _directory.FullName, lease ?? TimeSpan.FromSeconds(40),
             () => new("http://127.0.0.1:1234"));
         Plane.Start();
         foreach (var (name, node) in nodes.Length > 0 ? nodes : [("node-1", null)])
@@ -21,7 +27,7 @@ internal sealed class KubeletFixture : IAsyncDisposable
         }
     }
 
-    public ObjectStore Store { get; } = new(TimeProvider.System);
+    public ObjectStore Store { get; }
 
     public NodePlane Plane { get; }
 

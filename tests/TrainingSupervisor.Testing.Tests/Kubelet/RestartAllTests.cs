@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using Microsoft.Extensions.Time.Testing;
 using TrainingSupervisor.Testing.Storage;
 using static TrainingSupervisor.Testing.Tests.Kubelet.KubeletFixture;
 
@@ -72,6 +72,32 @@ public sealed class RestartAllTests
 
         Assert.Equal(created.Uid(), after.Uid());
         Assert.Equal(before.At("status").Text("podIP"), after.At("status").Text("podIP"));
+    }
+
+    [Fact]
+    public async Task RestartAll_PeersIgnoreTerm_AreKilledOneAfterTheOtherAfterTwoSeconds()
+    {
+        const string Stubborn = "trap 'echo term' TERM; echo up; while true; do sleep 0.02; done";
+        var time = new FakeTimeProvider();
+        await using var cluster = new KubeletFixture(time, null, null);
+        cluster.Create("p", [Shell("main", "exec sleep 100", Rule.Replace("88", "137", StringComparison.Ordinal)), Shell("p1", Stubborn), Shell("p2", Stubborn)]);
+        await cluster.WaitForReadyAsync("p");
+        await UntilAsync(() => cluster.Log("p", "p1") == "up\n" && cluster.Log("p", "p2") == "up\n");
+        var (p1, p2) = (cluster.Plane.Container("default", "p", "p1").Current!, cluster.Plane.Container("default", "p", "p2").Current!);
+
+        cluster.Plane.Container("default", "p", "main").Current!.Signal(Runtime.Libc.SigKill);
+        await UntilAsync(() => cluster.Log("p", "p1") == "up\nterm\n");
+        time.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.False(p1.Exited.IsCompleted);
+        Assert.Equal("up\n", cluster.Log("p", "p2"));
+
+        time.Advance(TimeSpan.FromSeconds(0.1));
+        await UntilAsync(() => cluster.Log("p", "p2") == "up\nterm\n");
+        Assert.True(p1.Exited.IsCompleted);
+        Assert.False(p2.Exited.IsCompleted);
+
+        time.Advance(TimeSpan.FromSeconds(2));
+        await cluster.WaitAsync("p", p => Status(p, "p2").Number("restartCount") == 1);
     }
 
     [Fact]
