@@ -4,6 +4,7 @@ using k8s;
 using k8s.Models;
 using Microsoft.Extensions.Logging;
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
 using TrainingSupervisor.Ports;
 
 namespace TrainingSupervisor.Kubernetes;
@@ -11,56 +12,45 @@ namespace TrainingSupervisor.Kubernetes;
 /// <summary>One gang in one cluster.</summary>
 internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp http, ApiCalls calls, KubernetesOptions options, TimeProvider time, ILogger log) : IGangCluster
 {
-    private const string RecordKey = "record";
-
+    private readonly GangObjects _objects = new(client, calls);
     private V1ConfigMap? _record;
-    private bool _restartsInPlace;
+    private GangWatch? _watch;
+    private string? _refusal;
+    private volatile string? _starved;
+    private RestartChoice _choice = new(true, null);
 
     public async Task<GangBinding> BindAsync(GangSpec spec, string endpoint, CancellationToken cancellationToken)
     {
-        var name = Names.Record(spec);
-        var ns = spec.Namespace;
-        _record = await calls.RunAsync(Can("get", "configmaps", spec), HttpStatusCode.NotFound, t => client.CoreV1.ReadNamespacedConfigMapAsync(name, ns, cancellationToken: t), cancellationToken)
-            ?? await calls.RunAsync(Can("create", "configmaps", spec), t => client.CoreV1.CreateNamespacedConfigMapAsync(NewRecord(spec), ns, cancellationToken: t), cancellationToken);
-        var record = RecordJson.Read(_record.Data?.TryGetValue(RecordKey, out var json) == true ? json : "{}", name);
-
-        var secret = await calls.RunAsync(Can("get", "secrets", spec), HttpStatusCode.NotFound, t => client.CoreV1.ReadNamespacedSecretAsync(name, ns, cancellationToken: t), cancellationToken);
-        if (secret is null)
+        _record = await _objects.RecordAsync(spec, cancellationToken);
+        var record = RecordData.Read(_record);
+        var isNew = record.Phase == GangPhase.Pending;
+        var owner = GangObjects.Owner(spec, _record);
+        var secret = await _objects.SecretAsync(spec, owner, endpoint, time.GetUtcNow(), cancellationToken);
+        if (isNew) await _objects.ServiceAsync(spec, owner, cancellationToken);
+        _refusal = await RestartProbe.RunAsync(client, calls, spec, owner, isNew, cancellationToken);
+        Choose(spec);
+        _watch = new GangWatch(http, calls, options, time, KubernetesGangClusterFactory.Random, log, spec, _record.Metadata.Uid)
         {
-            secret = new V1Secret { Metadata = Owned(spec, name), Data = GangSecret.Create(spec, endpoint, time.GetUtcNow()) };
-            await calls.RunAsync(Can("create", "secrets", spec), HttpStatusCode.Conflict, t => client.CoreV1.CreateNamespacedSecretAsync(secret, ns, cancellationToken: t), cancellationToken);
-        }
-        else if (Encoding.ASCII.GetString(secret.Data[GangSecret.Endpoint]) != endpoint)
-        {
-            // Agents read the file anew at each attempt to connect: so they find a supervisor that has moved.
-            secret.Data[GangSecret.Endpoint] = Encoding.ASCII.GetBytes(endpoint);
-            await calls.RunAsync(Can("update", "secrets", spec), t => client.CoreV1.ReplaceNamespacedSecretAsync(secret, name, ns, cancellationToken: t), cancellationToken);
-        }
-
-        if (record.Phase == GangPhase.Pending)
-        {
-            await calls.RunAsync(Can("create", "services", spec), HttpStatusCode.Conflict, t => client.CoreV1.CreateNamespacedServiceAsync(NewService(spec), ns, cancellationToken: t), cancellationToken);
-        }
-
-        _restartsInPlace = await ProbeAsync(spec, cancellationToken);
-        return new GangBinding(record.Phase == GangPhase.Pending ? null : record, GangSecret.Read(secret), _restartsInPlace);
+            AlsoFollow = [.. record.Retired.Values.Select(r => r.Node).OfType<string>()],
+            OnPod = Notice,
+        };
+        return new GangBinding(isNew ? null : record, GangSecret.Read(secret), _refusal is null);
     }
 
-    public Task WatchAsync(GangSpec spec, Action<GangInput> sink, CancellationToken cancellationToken) =>
-        new GangWatch(http, calls, options, time, KubernetesGangClusterFactory.Random, log).RunAsync(spec, sink, cancellationToken);
+    public Task WatchAsync(GangSpec spec, Action<GangInput> sink, CancellationToken cancellationToken) => _watch!.RunAsync(sink, cancellationToken);
 
     public async Task SaveRecordAsync(GangSpec spec, GangRecord record, CancellationToken cancellationToken)
     {
         var name = Names.Record(spec);
-        var text = RecordJson.Write(record);
-        var next = new V1ConfigMap { ApiVersion = "v1", Kind = "ConfigMap", Metadata = _record!.Metadata, Data = new Dictionary<string, string> { [RecordKey] = text } };
+        var next = new V1ConfigMap { ApiVersion = "v1", Kind = "ConfigMap", Metadata = _record!.Metadata };
+        RecordData.Write(next, record);
         var written = await calls.RunAsync(Can("update", "configmaps", spec), HttpStatusCode.Conflict,
             t => client.CoreV1.ReplaceNamespacedConfigMapAsync(next, name, spec.Namespace, cancellationToken: t), cancellationToken);
         if (written is null)
         {
             // Either another wrote, or the answer to our own write was lost and this was its repetition.
             written = await calls.RunAsync(Can("get", "configmaps", spec), t => client.CoreV1.ReadNamespacedConfigMapAsync(name, spec.Namespace, cancellationToken: t), cancellationToken);
-            if (written.Data?.TryGetValue(RecordKey, out var stored) != true || stored != text)
+            if (written.Metadata.Uid != _record.Metadata.Uid || !RecordData.Same(written, next))
             {
                 throw new RecordConflictException($"Another supervisor has written the record {name}.");
             }
@@ -71,8 +61,21 @@ internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp 
 
     public async Task CreatePodAsync(GangSpec spec, PodRequest request, CancellationToken cancellationToken)
     {
-        var pod = PodFactory.Create(spec, request, Owner(spec), _restartsInPlace);
-        await calls.RunAsync(Can("create", "pods", spec), HttpStatusCode.Conflict, t => client.CoreV1.CreateNamespacedPodAsync(pod, spec.Namespace, cancellationToken: t), cancellationToken);
+        var owner = GangObjects.Owner(spec, _record!);
+        var pod = PodFactory.Create(spec, request, owner, Choose(spec));
+        if (await calls.RunAsync(Can("create", "pods", spec), HttpStatusCode.Conflict,
+            t => client.CoreV1.CreateNamespacedPodAsync(pod, spec.Namespace, cancellationToken: t), cancellationToken) is not null) return;
+
+        var there = await calls.RunAsync(Can("get", "pods", spec), HttpStatusCode.NotFound,
+            t => client.CoreV1.ReadNamespacedPodAsync(request.Name, spec.Namespace, cancellationToken: t), cancellationToken);
+        if (there is not null && GangObjects.IsOwnedBy(there.Metadata, owner)) return;
+        if (there is not null && !GangObjects.IsLeftover(there.Metadata, spec))
+        {
+            throw new RejectedException($"The Pod {request.Name} exists in namespace {spec.Namespace} and belongs to somebody else. Delete it, or give the gang another name.");
+        }
+
+        if (there is not null) await DeletePodAsync(spec, request.Name, there.Metadata.Uid, force: false, cancellationToken);
+        throw new SupervisorException($"The Pod {request.Name} is left of an older gang '{spec.Name}' and is being deleted; the new one is created when it has gone.");
     }
 
     public async Task DeletePodAsync(GangSpec spec, string name, string uid, bool force, CancellationToken cancellationToken)
@@ -91,86 +94,38 @@ internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp 
     public async Task DeleteGangAsync(GangSpec spec, CancellationToken cancellationToken)
     {
         var how = new V1DeleteOptions { PropagationPolicy = "Background", Preconditions = new V1Preconditions { Uid = _record!.Metadata.Uid } };
-        await calls.RunAsync(Can("delete", "configmaps", spec), HttpStatusCode.NotFound,
-            t => client.CoreV1.DeleteNamespacedConfigMapAsync(Names.Record(spec), spec.Namespace, how, cancellationToken: t), cancellationToken);
+        try
+        {
+            await calls.RunAsync(Can("delete", "configmaps", spec), HttpStatusCode.NotFound,
+                t => client.CoreV1.DeleteNamespacedConfigMapAsync(Names.Record(spec), spec.Namespace, how, cancellationToken: t), cancellationToken);
+        }
+        catch (SupervisorException e) when (e.InnerException is k8s.Autorest.HttpOperationException { Response.StatusCode: HttpStatusCode.Conflict })
+        {
+            // The next gang of this name is there already: ours is gone.
+        }
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>Old API servers drop the field without a word, so only the answer to a dry run tells.</summary>
-    private async Task<bool> ProbeAsync(GangSpec spec, CancellationToken cancellationToken)
+    /// <summary>Nodes come and go, so it is asked for each Pod, and said when the answer changes.</summary>
+    private bool Choose(GangSpec spec)
     {
-        var probe = new V1Pod
-        {
-            ApiVersion = "v1",
-            Kind = "Pod",
-            Metadata = new V1ObjectMeta { Name = $"{spec.Name}-probe" },
-            Spec = new V1PodSpec
-            {
-                RestartPolicy = "Never",
-                Containers =
-                [
-                    new V1Container
-                    {
-                        Name = "probe",
-                        Image = "probe",
-                        RestartPolicy = "Never",
-                        RestartPolicyRules =
-                        [
-                            new V1ContainerRestartRule
-                            {
-                                Action = "RestartAllContainers",
-                                ExitCodes = new V1ContainerRestartRuleOnExitCodes { OperatorProperty = "In", Values = [PodFactory.RestartExitCode] },
-                            },
-                        ],
-                    },
-                ],
-            },
-        };
-        var answer = await calls.RunAsync(Can("create", "pods", spec), HttpStatusCode.UnprocessableEntity,
-            t => client.CoreV1.CreateNamespacedPodAsync(probe, spec.Namespace, dryRun: "All", cancellationToken: t), cancellationToken);
-        return answer?.Spec.Containers[0].RestartPolicyRules is { Count: > 0 } rules && rules[0].Action == "RestartAllContainers";
+        var choice = RestartChoice.Make(_refusal, _starved, _watch?.Nodes ?? default, spec);
+        var before = Interlocked.Exchange(ref _choice, choice);
+        if (choice == before) return choice.UseRule;
+        if (!choice.UseRule) Log.NotInPlace(log, spec.Name, choice.Reason!);
+        else Log.InPlace(log, spec.Name, choice.Reason ?? "every node declares RestartAllContainersOnContainerExits");
+        return choice.UseRule;
     }
 
-    private static V1ConfigMap NewRecord(GangSpec spec) => new()
+    /// <summary>The scheduler knows best: node selectors and tolerations may leave only nodes that lack the feature.</summary>
+    private void Notice(PodObservation pod)
     {
-        Metadata = new V1ObjectMeta
+        if (pod is { RestartsInPlace: true, Node: null, UnschedulableMessage: { } message } && message.Contains("required features", StringComparison.Ordinal))
         {
-            Name = Names.Record(spec),
-            NamespaceProperty = spec.Namespace,
-            Labels = new Dictionary<string, string> { [Labels.Gang] = spec.Name },
-        },
-        Data = new Dictionary<string, string> { [RecordKey] = RecordJson.Write(new GangRecord { Phase = GangPhase.Pending }) },
-    };
+            _starved ??= message;
+        }
+    }
 
-    private V1Service NewService(GangSpec spec) => new()
-    {
-        Metadata = Owned(spec, spec.Name),
-        Spec = new V1ServiceSpec
-        {
-            ClusterIP = "None",
-            PublishNotReadyAddresses = true,
-            Selector = new Dictionary<string, string> { [Labels.Gang] = spec.Name },
-        },
-    };
-
-    private V1ObjectMeta Owned(GangSpec spec, string name) => new()
-    {
-        Name = name,
-        NamespaceProperty = spec.Namespace,
-        Labels = new Dictionary<string, string> { [Labels.Gang] = spec.Name },
-        OwnerReferences = [Owner(spec)],
-    };
-
-    private V1OwnerReference Owner(GangSpec spec) => new()
-    {
-        ApiVersion = "v1",
-        Kind = "ConfigMap",
-        Name = Names.Record(spec),
-        Uid = _record!.Metadata.Uid,
-        Controller = true,
-        BlockOwnerDeletion = false,
-    };
-
-    private static Permission Can(string verb, string resource, GangSpec spec) => new(verb, resource, spec.Namespace);
+    private static Permission Can(string verb, string resource, GangSpec spec) => Permissions.Of(verb, resource, spec.Namespace);
 }

@@ -19,7 +19,10 @@ internal sealed class KubernetesGangClusterFactory
         _time = time;
         _log = loggers.CreateLogger("TrainingSupervisor.Kubernetes");
         _calls = new ApiCalls(options, client.BaseUri, time, Random);
-        Leadership = new LeaseLeadership(client, _calls, options, time, _log);
+        // Renewals wait behind nothing, however many Pods are being created, and one lost request must not cost the whole Lease.
+        var patience = options.LeaseDuration / 4;
+        var urgent = new ApiCalls(options, client.BaseUri, time, Random, patience < options.RequestTimeout ? patience : options.RequestTimeout);
+        Leadership = new LeaseLeadership(client, urgent, options, time, _log);
     }
 
     public IGangLeadership Leadership { get; }

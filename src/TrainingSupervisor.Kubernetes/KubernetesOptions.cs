@@ -15,6 +15,11 @@ public sealed class KubernetesOptions
     /// <summary>How many requests may be under way at once. Default 64.</summary>
     public int MaxConcurrentRequests { get; set; } = 64;
 
-    /// <summary>Who holds the Leases. Default: the machine's name and a number of this process.</summary>
+    /// <summary>How many objects a page of a list has.</summary>
+    internal int PageSize { get; set; } = 500;
+
+    /// <summary>
+    /// Who holds the Leases, for people who read them; each process adds something of its own. Default: the machine's name and a number.
+    /// </summary>
     public string Identity { get; set; } = $"{Environment.MachineName}-{Guid.NewGuid().ToString("N")[..8]}";
 }

@@ -1,17 +1,16 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using TrainingSupervisor.Engine;
 using TrainingSupervisor.Testing;
 
 namespace TrainingSupervisor.Kubernetes.Tests;
 
 /// <summary>The room against an embedded API server.</summary>
-internal sealed class Fixture : IAsyncDisposable
+internal sealed class Fixture : IAsyncDisposable, ILoggerFactory, ILogger
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly Channel<GangInput> _inputs = Channel.CreateUnbounded<GangInput>();
-    private Task _watching = Task.CompletedTask;
 
     private Fixture(EmbeddedCluster cluster) => Cluster = cluster;
 
@@ -21,6 +20,10 @@ internal sealed class Fixture : IAsyncDisposable
 
     public EmbeddedCluster Cluster { get; }
     public List<GangInput> Seen { get; } = [];
+    public Task Watching { get; private set; } = Task.CompletedTask;
+
+    /// <summary>What was logged at Information and above.</summary>
+    public ConcurrentQueue<string> Logged { get; } = new();
 
     public static async Task<Fixture> StartAsync(Action<EmbeddedClusterOptions>? configure = null)
     {
@@ -29,35 +32,64 @@ internal sealed class Fixture : IAsyncDisposable
         return new Fixture(await EmbeddedCluster.StartAsync(options));
     }
 
-    public KubernetesGangClusterFactory Factory(string? token = null, Action<KubernetesOptions>? configure = null)
+    public KubernetesGangClusterFactory Factory(string? token = null, Action<KubernetesOptions>? configure = null, TimeProvider? time = null)
     {
-        var options = new KubernetesOptions { WatchIdleTimeout = TimeSpan.FromSeconds(1), LeaseDuration = TimeSpan.FromSeconds(1) };
+        var options = new KubernetesOptions { WatchIdleTimeout = TimeSpan.FromSeconds(2), LeaseDuration = TimeSpan.FromSeconds(1) };
         configure?.Invoke(options);
-        var client = new k8s.Kubernetes(token is null ? Cluster.CreateClientConfiguration() : Cluster.CreateClientConfiguration(token));
-        return new KubernetesGangClusterFactory(client, options, TimeProvider.System, NullLoggerFactory.Instance);
+        var client = KubernetesConnection.Open(token is null ? Cluster.CreateClientConfiguration() : Cluster.CreateClientConfiguration(token), options);
+        return new KubernetesGangClusterFactory(client, options, time ?? TimeProvider.System, this);
     }
 
-    public void Watch(Ports.IGangCluster cluster) =>
-        _watching = cluster.WatchAsync(Spec, i => _inputs.Writer.TryWrite(i), _stopping.Token);
+    public void Watch(Ports.IGangCluster cluster, GangSpec? spec = null) =>
+        Watching = cluster.WatchAsync(spec ?? Spec, i => _inputs.Writer.TryWrite(i), _stopping.Token);
 
     /// <summary>Waits for an input; what came before it is in <see cref="Seen"/>.</summary>
     public async Task<T> ExpectAsync<T>(Func<T, bool>? where = null)
+        where T : GangInput =>
+        await TryExpectAsync(TimeSpan.FromSeconds(40), where) ?? throw new TimeoutException($"no {typeof(T).Name} came; but {string.Join('\n', Seen)}");
+
+    /// <summary>Null if it does not come in time.</summary>
+    public async Task<T?> TryExpectAsync<T>(TimeSpan time, Func<T, bool>? where = null)
         where T : GangInput
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
-        while (true)
+        using var patience = new CancellationTokenSource(time);
+        try
         {
-            var input = await _inputs.Reader.ReadAsync(patience.Token);
-            Seen.Add(input);
-            if (input is T match && (where is null || where(match))) return match;
+            while (true)
+            {
+                var input = await _inputs.Reader.ReadAsync(patience.Token);
+                Seen.Add(input);
+                if (input is T match && (where is null || where(match))) return match;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
-        await _watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Watching.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Cluster.DisposeAsync();
         _stopping.Dispose();
+    }
+
+    void IDisposable.Dispose()
+    {
+    }
+
+    ILogger ILoggerFactory.CreateLogger(string categoryName) => this;
+
+    void ILoggerFactory.AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+    IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    bool ILogger.IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (logLevel >= LogLevel.Information) Logged.Enqueue(formatter(state, exception));
     }
 }

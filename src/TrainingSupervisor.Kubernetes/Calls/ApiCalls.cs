@@ -1,6 +1,6 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using System.Text.Json;
 using k8s.Autorest;
 using Polly;
 using Polly.Retry;
@@ -14,14 +14,22 @@ namespace TrainingSupervisor.Kubernetes;
 /// </summary>
 internal sealed class ApiCalls
 {
+    private static readonly TimeSpan LongestAsked = TimeSpan.FromSeconds(30);
+
+    private readonly ConcurrentDictionary<Permission, bool> _granted = new();
     private readonly ResiliencePipeline _pipeline;
     private readonly Uri _server;
 
-    public ApiCalls(KubernetesOptions options, Uri server, TimeProvider time, Func<double> random)
+    /// <param name="options">Limits and timeouts.</param>
+    /// <param name="server">The address, for messages.</param>
+    /// <param name="time">The clock of waits and timeouts.</param>
+    /// <param name="random">Jitter.</param>
+    /// <param name="timeout">How long one try may take; default: the options'.</param>
+    public ApiCalls(KubernetesOptions options, Uri server, TimeProvider time, Func<double> random, TimeSpan? timeout = null)
     {
         _server = server;
+        // The limit is inside of the retry: who waits for his next try keeps no one else from his.
         _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddConcurrencyLimiter(options.MaxConcurrentRequests, int.MaxValue)
             .AddRetry(new RetryStrategyOptions
             {
                 MaxRetryAttempts = 5,
@@ -33,19 +41,29 @@ internal sealed class ApiCalls
                 ShouldHandle = args => ValueTask.FromResult(IsPassing(args.Outcome.Exception)),
                 DelayGenerator = args => ValueTask.FromResult(RetryAfter(args.Outcome.Exception)),
             })
-            .AddTimeout(new TimeoutStrategyOptions { Timeout = options.RequestTimeout })
+            .AddConcurrencyLimiter(options.MaxConcurrentRequests, int.MaxValue)
+            .AddTimeout(new TimeoutStrategyOptions { Timeout = timeout ?? options.RequestTimeout })
             .Build();
     }
+
+    /// <summary>The server has answered before: when it does not now, that will pass.</summary>
+    public bool HasWorked => !_granted.IsEmpty;
 
     public async Task<T> RunAsync<T>(Permission permission, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         try
         {
-            return await _pipeline.ExecuteAsync(async token => await call(token), cancellationToken);
+            var result = await _pipeline.ExecuteAsync(token => TryAsync(permission, call, token), cancellationToken);
+            _granted.TryAdd(permission, true);
+            return result;
         }
         catch (HttpOperationException e)
         {
-            throw Translate(permission, e);
+            throw Translate(permission, e.Response.StatusCode, e.Response.Content ?? "", e);
+        }
+        catch (PassingRefusalException e)
+        {
+            throw new SupervisorException($"The API server refuses '{permission}', which it allowed before: {e.Message}", e.InnerException);
         }
         catch (TimeoutRejectedException e)
         {
@@ -67,49 +85,62 @@ internal sealed class ApiCalls
         }
         catch (SupervisorException e) when (e.InnerException is HttpOperationException http && http.Response.StatusCode == expected)
         {
+            _granted.TryAdd(permission, true);
             return null;
         }
     }
 
     public SupervisorException Translate(Permission permission, HttpStatusCode code, string body, Exception? inner = null)
     {
-        var message = MessageOf(body);
+        var message = StatusMessage.Of(body);
         return code switch
         {
             HttpStatusCode.Unauthorized => new RejectedException($"The API server at {_server} does not accept the credentials of the kubeconfig (401 to '{permission}').", inner),
+            // Admission (quotas, Pod security, webhooks) answers 403 too, and no Role helps against that.
+            HttpStatusCode.Forbidden when !StatusMessage.IsMissingRole(message) => new RejectedException($"The API server refuses '{permission}': {message}", inner),
             HttpStatusCode.Forbidden => new RejectedException($"The API server refuses '{permission}': {message}\nThis Role would allow it:\n{permission.ToRole()}", inner),
             HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest => new RejectedException($"The API server refuses '{permission}' as invalid: {message}", inner),
             _ => new SupervisorException($"The API server answered {(int)code} to '{permission}': {message}", inner),
         };
     }
 
-    private SupervisorException Translate(Permission permission, HttpOperationException e) =>
-        Translate(permission, e.Response.StatusCode, e.Response.Content ?? "", e);
-
-    private static bool IsPassing(Exception? e) => e switch
-    {
-        HttpOperationException http => (int)http.Response.StatusCode is 429 or >= 500,
-        HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound } } => false,
-        HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException } => false,
-        HttpRequestException or IOException or TimeoutRejectedException => true,
-        _ => false,
-    };
-
-    private static TimeSpan? RetryAfter(Exception? e) =>
-        e is HttpOperationException http && http.Response.Headers.TryGetValue("Retry-After", out var values)
-        && int.TryParse(values.FirstOrDefault(), out var seconds) ? TimeSpan.FromSeconds(seconds) : null;
-
-    private static string MessageOf(string body)
+    /// <summary>
+    /// Tokens are rotated, and a server that has just started may not know its Roles yet: what was allowed before and is refused now will be
+    /// allowed again, and is no reason to give up a gang.
+    /// </summary>
+    private async ValueTask<T> TryAsync<T>(Permission permission, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         try
         {
-            using var json = JsonDocument.Parse(body);
-            return json.RootElement.GetProperty("message").GetString() ?? body;
+            return await call(cancellationToken);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException)
+        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Unauthorized && HasWorked)
         {
-            return body.Length > 500 ? body[..500] : body;
+            throw new PassingRefusalException("it does not accept the credentials (401)", e);
         }
+        catch (HttpOperationException e) when (e.Response.StatusCode == HttpStatusCode.Forbidden && _granted.ContainsKey(permission))
+        {
+            var message = StatusMessage.Of(e.Response.Content ?? "");
+            if (!StatusMessage.IsMissingRole(message)) throw;
+            throw new PassingRefusalException(message, e);
+        }
+    }
+
+    private bool IsPassing(Exception? e) => e switch
+    {
+        HttpOperationException http => (int)http.Response.StatusCode is 429 or >= 500,
+        HttpRequestException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionRefused or SocketError.HostNotFound } } => HasWorked,
+        HttpRequestException { InnerException: System.Security.Authentication.AuthenticationException } => HasWorked,
+        HttpRequestException or IOException or TimeoutRejectedException or PassingRefusalException => true,
+        _ => false,
+    };
+
+    private static TimeSpan? RetryAfter(Exception? e)
+    {
+        if (e is not HttpOperationException http || !http.Response.Headers.TryGetValue("Retry-After", out var values)) return null;
+        if (!int.TryParse(values.FirstOrDefault(), out var seconds) || seconds < 0) return null;
+        var asked = TimeSpan.FromSeconds(seconds);
+        return asked < LongestAsked ? asked : LongestAsked;
     }
 
     private static string Innermost(Exception e)
@@ -117,4 +148,6 @@ internal sealed class ApiCalls
         while (e.InnerException is { } inner) e = inner;
         return e.Message.TrimEnd('.');
     }
+
+    private sealed class PassingRefusalException(string message, Exception inner) : Exception(message, inner);
 }

@@ -9,6 +9,7 @@ namespace TrainingSupervisor.Kubernetes;
 internal static class PodFactory
 {
     public const int RestartExitCode = RestartDetector.RestartExitCode;
+    public const string RestartAllContainers = "RestartAllContainers";
     public const string AgentDirectory = "/gang/agent";
     public const string RunDirectory = "/gang/run";
     public const string SecretDirectory = "/gang/secret";
@@ -35,7 +36,7 @@ internal static class PodFactory
             [
                 new V1ContainerRestartRule
                 {
-                    Action = "RestartAllContainers",
+                    Action = RestartAllContainers,
                     ExitCodes = new V1ContainerRestartRuleOnExitCodes { OperatorProperty = "In", Values = [RestartExitCode] },
                 },
             ];
@@ -44,8 +45,24 @@ internal static class PodFactory
         pod.Spec.TerminationGracePeriodSeconds ??= 5;
         pod.Spec.AutomountServiceAccountToken ??= false;
         Place(pod.Spec, spec, role, request);
-        if (role.Extensions.TryGetValue(typeof(PodConfiguration), out var extension)) ((PodConfiguration)extension).Apply(pod);
+        if (role.Extensions.TryGetValue(typeof(PodConfiguration), out var extension)) Configure(pod, role, (PodConfiguration)extension);
         return pod;
+    }
+
+    public static bool HasRestartRule(V1Pod pod) =>
+        pod.Spec.Containers.Any(c => c.RestartPolicyRules?.Any(r => r.Action == RestartAllContainers) == true);
+
+    private static void Configure(V1Pod pod, RoleSpec role, PodConfiguration configuration)
+    {
+        try
+        {
+            configuration.Apply(pod);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // The user's code: whatever it throws must reach the user, and end no loop of ours.
+            throw new RejectedException($"ConfigurePod of role '{role.Name}' threw {e.GetType().Name}: {e.Message}", e);
+        }
     }
 
     private static V1PodTemplateSpec Template(RoleSpec role)

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using TrainingSupervisor.Engine;
 using TrainingSupervisor.Observations;
@@ -6,94 +5,119 @@ using TrainingSupervisor.Observations;
 namespace TrainingSupervisor.Kubernetes;
 
 /// <summary>The Pods of a gang, and the Nodes with their Leases, as inputs of its machine.</summary>
-internal sealed class GangWatch(IKubernetesHttp http, ApiCalls calls, KubernetesOptions options, TimeProvider time, Func<double> random, ILogger log)
+/// <param name="http">The connection.</param>
+/// <param name="calls">Translates refusals.</param>
+/// <param name="options">Timeouts.</param>
+/// <param name="time">The clock.</param>
+/// <param name="random">Jitter.</param>
+/// <param name="log">Where to say what is missing.</param>
+/// <param name="spec">The gang.</param>
+/// <param name="ownerUid">The UID of the gang record: Pods of another owner are not of this gang.</param>
+internal sealed class GangWatch(
+    IKubernetesHttp http, ApiCalls calls, KubernetesOptions options, TimeProvider time, Func<double> random, ILogger log, GangSpec spec, string ownerUid)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, NodeObservation> _nodes = [];
-    private readonly Dictionary<string, (LeaseObservation Lease, DateTimeOffset Seen)> _leases = [];
-    private int _missing = 3;
+    private readonly List<(Permission Permission, string Message)> _refused = [];
+    private readonly HashSet<string> _awaited = ["pods", "nodes", "node leases"];
 
-    public async Task RunAsync(GangSpec spec, Action<GangInput> sink, CancellationToken cancellationToken)
+    /// <summary>Nodes to follow from the start, beside those of the gang's Pods: where an older supervisor saw Pods that may still run.</summary>
+    public IReadOnlyCollection<string> AlsoFollow { get; init; } = [];
+
+    /// <summary>Called with each Pod before the machine is told.</summary>
+    public Action<PodObservation> OnPod { get; init; } = static _ => { };
+
+    /// <summary>How many nodes can take Pods, and how many of these can restart in place; none before the watch began, or without the right to see them.</summary>
+    public (int Able, int All) Nodes => _nodes?.Count() ?? default;
+
+    private NodeView? _nodes;
+
+    public async Task RunAsync(Action<GangInput> sink, CancellationToken cancellationToken)
     {
-        void Listed()
+        using var nodes = new NodeView(sink, time);
+        _nodes = nodes;
+        foreach (var node in AlsoFollow) nodes.Matters(node);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] watches = [RunAsync(Pods(sink), linked.Token), RunAsync(NodesOf(sink), linked.Token), RunAsync(Leases(sink), linked.Token)];
+        try
         {
-            if (Interlocked.Decrement(ref _missing) == 0) sink(new CacheSynced());
+            // Nodes and Leases end when they may not be watched; Pods never end by themselves, but may fail.
+            await watches[0];
+            await Task.WhenAll(watches);
         }
-
-        var pods = new Permission("list", "pods", spec.Namespace);
-        var nodes = new Permission("list", "nodes", "", ClusterWide: true);
-        var leases = new Permission("list", "leases", "kube-node-lease", "coordination.k8s.io");
-        await Task.WhenAll(
-            Watch(new WatchSettings<PodObservation>("pods", $"api/v1/namespaces/{spec.Namespace}/pods", $"{Labels.Gang}={spec.Name}", ObjectReaders.Pod)
-            {
-                Changed = pod => sink(new PodSeen(pod)),
-                Deleted = (name, uid) => sink(new PodGone(name, uid)),
-                Listed = Once(Listed),
-                OnRefused = e => throw calls.Translate(pods, e.Code, e.Body),
-                Same = static (a, b) => a with { Containers = b.Containers } == b && a.Containers.SequenceEqual(b.Containers),
-            }),
-            Watch(new WatchSettings<NodeObservation>("nodes", "api/v1/nodes", null, ObjectReaders.Node)
-            {
-                Changed = node => Node(node, sink),
-                Deleted = (name, _) => NodeGone(name, sink),
-                Listed = Once(Listed),
-                OnRefused = e => Without(nodes, e, Listed),
-                Same = static (a, b) => a with { Taints = b.Taints } == b && a.Taints.SequenceEqual(b.Taints),
-            }),
-            Watch(new WatchSettings<LeaseObservation>("node leases", "apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", null, ObjectReaders.Lease)
-            {
-                Changed = lease => Lease(lease, sink),
-                Deleted = static (_, _) => { },
-                Listed = Once(Listed),
-                OnRefused = e => Without(leases, e, Listed),
-                Same = static (a, b) => a == b,
-            }));
-
-        Task Watch<T>(WatchSettings<T> settings)
-            where T : notnull => new Watcher<T>(http, settings, options, time, random, log).RunAsync(cancellationToken);
-    }
-
-    private static Action Once(Action action)
-    {
-        var done = 0;
-        return () =>
+        finally
         {
-            if (Interlocked.Exchange(ref done, 1) == 0) action();
-        };
+            await linked.CancelAsync();
+            foreach (var watch in watches) await ((Task)watch).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
-    private bool Without(Permission permission, ApiStatusException e, Action listed)
+    private Task RunAsync<T>(WatchSettings<T> settings, CancellationToken cancellationToken)
+        where T : class => new Watcher<T>(http, settings, options, time, random, log).RunAsync(cancellationToken);
+
+    private WatchSettings<PodObservation> Pods(Action<GangInput> sink) =>
+        new("pods", $"api/v1/namespaces/{spec.Namespace}/pods", $"{Labels.Gang}={spec.Name}",
+            new JsonFormat<PodObservation>((pod, name, uid) => PodReader.Read(pod, name, uid, ownerUid)))
+        {
+            Changed = pod =>
+            {
+                if (pod.Node is { } node) _nodes!.Matters(node);
+                OnPod(pod);
+                sink(new PodSeen(pod));
+            },
+            Deleted = (name, uid) => sink(new PodGone(name, uid)),
+            Listed = () => Settled("pods", sink),
+            OnRefused = (verb, e) => throw calls.Translate(Permissions.Of(verb, "pods", spec.Namespace), e.Code, e.Body),
+            Same = PodReader.Same,
+        };
+
+    private WatchSettings<NodeObservation> NodesOf(Action<GangInput> sink) =>
+        new("nodes", "api/v1/nodes", null, new JsonFormat<NodeObservation>(static (node, name, _) => NodeReader.Read(node, name)))
+        {
+            Changed = _nodes!.Seen,
+            Deleted = (name, _) => _nodes!.Gone(name),
+            Listed = () => Settled("nodes", sink),
+            OnRefused = (verb, e) => Without("nodes", Permissions.Of(verb, "nodes"), e, _nodes!.ForgetNodes, sink),
+            Same = NodeReader.Same,
+        };
+
+    private WatchSettings<LeaseObservation> Leases(Action<GangInput> sink) =>
+        new("node leases", $"apis/coordination.k8s.io/v1/namespaces/{Permissions.NodeLeases}/leases", null,
+            new JsonFormat<LeaseObservation>(static (lease, name, _) => LeaseObservation.Read(lease, name)))
+        {
+            Changed = _nodes!.Renewed,
+            Deleted = (name, _) => _nodes!.LeaseGone(name),
+            Listed = () => Settled("node leases", sink),
+            Fresh = _nodes!.Fresh,
+            OnRefused = (verb, e) => Without("node leases", Permissions.Of(verb, "leases", Permissions.NodeLeases), e, _nodes!.ForgetLeases, sink),
+            Same = static (a, b) => a == b,
+        };
+
+    private bool Without(string what, Permission permission, ApiStatusException e, Action forget, Action<GangInput> sink)
     {
-        Log.WatchingWithout(log, permission.Resource, calls.Translate(permission, e.Code, e.Body).Message);
-        listed();
+        // Bad credentials are said by the watch of the Pods.
+        if (e.Code == System.Net.HttpStatusCode.Unauthorized) return false;
+        forget();
+        lock (_lock) _refused.Add((permission, calls.Translate(permission, e.Code, e.Body).Message));
+        Settled(what, sink);
         return true;
     }
 
-    private void Node(NodeObservation node, Action<GangInput> sink)
+    /// <summary>Listed or refused. When that is said of all three, what is not known is not there; and what is missing is said once.</summary>
+    private void Settled(string what, Action<GangInput> sink)
     {
         lock (_lock)
         {
-            _nodes[node.Name] = node;
-            sink(new NodeSeen(Merge(node)));
+            var first = _awaited.Remove(what);
+            if (_awaited.Count > 0) return;
+            if (first)
+            {
+                _nodes!.Flush();
+                sink(new CacheSynced());
+            }
+
+            if (_refused.Count == 0) return;
+            Log.WatchingWithout(log, spec.Name, string.Join(" and ", _refused.Select(r => r.Permission)), string.Join('\n', _refused.Select(r => r.Message)));
+            _refused.Clear();
         }
     }
-
-    private void Lease(LeaseObservation lease, Action<GangInput> sink)
-    {
-        lock (_lock)
-        {
-            _leases[lease.Name] = (lease, time.GetUtcNow());
-            if (_nodes.TryGetValue(lease.Name, out var node)) sink(new NodeSeen(Merge(node)));
-            sink(new LeaseViewSeen(time.GetUtcNow()));
-        }
-    }
-
-    private void NodeGone(string name, Action<GangInput> sink)
-    {
-        lock (_lock) _nodes.Remove(name);
-        sink(new NodeGone(name));
-    }
-
-    private NodeObservation Merge(NodeObservation node) =>
-        _leases.TryGetValue(node.Name, out var lease) ? node with { LeaseSeen = lease.Seen, LeaseDuration = lease.Lease.Duration } : node;
 }

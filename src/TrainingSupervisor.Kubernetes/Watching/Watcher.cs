@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
 namespace TrainingSupervisor.Kubernetes;
@@ -9,72 +8,96 @@ namespace TrainingSupervisor.Kubernetes;
 /// was missed. Reads fast and decides nothing: a slow reader is dropped by the server.
 /// </summary>
 internal sealed class Watcher<T>(IKubernetesHttp http, WatchSettings<T> settings, KubernetesOptions options, TimeProvider time, Func<double> random, ILogger log)
-    where T : notnull
+    where T : class
 {
-    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Healthy = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan TellAfter = TimeSpan.FromSeconds(30);
 
-    private readonly Dictionary<string, (string Uid, T Record)> _known = [];
-    private string? _version;
+    // As long as etcd keeps its history by default: after more than that, what the server was may not be what it is.
+    private static readonly TimeSpan LongGap = TimeSpan.FromMinutes(5);
 
-    /// <summary>Runs until cancelled. Throws only what the translation of a 401 or 403 says, before the first list.</summary>
+    private readonly Dictionary<string, Known> _known = [];
+    private readonly WatchPause _pause = new(random);
+    private ulong? _version;
+    private ulong _target;
+    private string _verb = "list";
+    private bool _listed;
+    private bool _watched;
+    private bool _inOneGo;
+    private long _lastSign;
+    private long? _troubledSince;
+    private bool _told;
+
+    /// <summary>Runs until cancelled, or until what it watches is refused before it was ever allowed.</summary>
+    /// <exception cref="SupervisorException">What OnRefused throws.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var wait = FirstWait;
         while (true)
         {
+            TimeSpan? asked = null;
+            string reason;
             try
             {
-                if (_version is null) await ListAsync(cancellationToken);
-                await WatchAsync(cancellationToken);
-                wait = FirstWait;
-                continue;
+                if (_version is null || time.GetElapsedTime(_lastSign) > LongGap || !await IsContinuousAsync(cancellationToken)) await ListAsync(cancellationToken);
+                if (await WatchAsync(cancellationToken)) continue;
+                reason = "the server ended it at once";
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            catch (Exception) when (cancellationToken.IsCancellationRequested)
             {
+                // Whatever a cancelled request ends with.
+                cancellationToken.ThrowIfCancellationRequested();
                 throw;
             }
             catch (ApiStatusException e)
             {
+                // A token that was good once will be replaced by a good one; a right that was never used may be missing.
+                var refused = e.Code == HttpStatusCode.Unauthorized ? !_listed : e.Code == HttpStatusCode.Forbidden && !_watched;
+                if (refused && settings.OnRefused(_verb, e)) return;
                 if (e.Code == HttpStatusCode.Gone) _version = null;
-                if (e.Code is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden && settings.OnRefused(e)) return;
-                Log.WatchInterrupted(log, settings.What, e.Message);
-                if (e.RetryAfter is { } after && after > wait) wait = after;
+                (reason, asked) = (e.Message, e.RetryAfter);
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or JsonException or OperationCanceledException or InvalidOperationException or KeyNotFoundException)
+            catch (Exception e) when (e is not SupervisorException)
             {
+                // The edge of the loop: a network, a server, or a credential plugin can fail in more ways than can be named here.
                 // A line that cannot be read may have been about anything: what is known is in doubt.
-                if (e is JsonException or InvalidOperationException or KeyNotFoundException) _version = null;
-                Log.WatchInterrupted(log, settings.What, e.Message);
+                if (e is InvalidDataException) _version = null;
+                reason = e.Message;
             }
 
-            await Task.Delay(wait * (0.5 + random()), time, cancellationToken);
-            wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
+            Trouble(reason);
+            await Task.Delay(_pause.Next(asked), time, cancellationToken);
         }
     }
 
     private async Task ListAsync(CancellationToken cancellationToken)
     {
-        var found = new Dictionary<string, (string Uid, T Record)>();
+        _verb = "list";
+        _version = null;
+        var started = time.GetUtcNow();
+        var found = new Dictionary<string, Known>();
+        ListPage<T> page;
         string? next = null;
-        string? version = null;
         do
         {
-            var uri = Query("limit=500") + (next is null ? "" : $"&continue={Uri.EscapeDataString(next)}");
-            using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            patience.CancelAfter(options.RequestTimeout * 2);
-            using var response = await http.GetAsync(uri, patience.Token);
-            await ApiStatusException.ThrowIfFailedAsync(response, patience.Token);
-            await using var body = await response.Content.ReadAsStreamAsync(patience.Token);
-            using var json = await JsonDocument.ParseAsync(body, cancellationToken: patience.Token);
-            var meta = json.RootElement.GetProperty("metadata");
-            version = ObjectReaders.Text(meta, "resourceVersion");
-            next = ObjectReaders.Text(meta, "continue") is { Length: > 0 } token ? token : null;
-            foreach (var item in json.RootElement.GetProperty("items").EnumerateArray())
+            var limit = $"limit={(_inOneGo ? 0 : options.PageSize)}";
+            try
             {
-                var (name, uid) = Identity(item);
-                found[name] = (uid, settings.Read(item));
+                page = await GetPageAsync(next is null ? limit : $"{limit}&continue={System.Uri.EscapeDataString(next)}", cancellationToken);
             }
+            catch (ApiStatusException e) when (e.Code == HttpStatusCode.Gone && next is not null)
+            {
+                // The history went faster than our pages: the next list comes in one piece.
+                _inOneGo = true;
+                throw;
+            }
+
+            foreach (var item in page.Items)
+            {
+                if (item.Record is { } record) found[item.Name] = new Known(item.Uid, item.Version, record);
+            }
+
+            next = page.Continue;
         }
         while (next is not null);
 
@@ -84,78 +107,160 @@ internal sealed class Watcher<T>(IKubernetesHttp http, WatchSettings<T> settings
             settings.Deleted(name, gone.Uid);
         }
 
-        foreach (var (name, item) in found) Put(name, item.Uid, item.Record);
-        _version = version;
+        foreach (var (name, item) in found) Put(name, item);
+        (_version, _target, _inOneGo, _listed) = (page.Version, 0, false, true);
+        _lastSign = time.GetTimestamp();
+        settings.Fresh(started);
         settings.Listed();
     }
 
-    private async Task WatchAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// A watch may start at a version that the server has not reached, and is silent then until it has: after a restore from a backup that
+    /// would be for good. So one object is listed, not older than what we know; a server that is behind says so. It also tells how far a
+    /// watch must come until it has made up for the gap.
+    /// </summary>
+    private async Task<bool> IsContinuousAsync(CancellationToken cancellationToken)
     {
-        using var idle = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var watchdog = time.CreateTimer(_ => idle.Cancel(), null, options.WatchIdleTimeout, Timeout.InfiniteTimeSpan);
+        _verb = "list";
+        var started = time.GetUtcNow();
+        try
+        {
+            _target = (await GetPageAsync($"limit=1&resourceVersion={_version}&resourceVersionMatch=NotOlderThan", cancellationToken)).Version;
+        }
+        catch (ApiStatusException e) when (e.IsFromTheFuture)
+        {
+            return false;
+        }
+
+        if (_target == _version) settings.Fresh(started);
+        return _target >= _version;
+    }
+
+    private async Task<ListPage<T>> GetPageAsync(string query, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(options.RequestTimeout * 2, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            using var response = await http.GetAsync(Uri(query), settings.Format.MediaType, linked.Token);
+            await ApiStatusException.ThrowIfFailedAsync(response, time, linked.Token);
+            await using var body = await response.Content.ReadAsStreamAsync(linked.Token);
+            return await settings.Format.ReadListAsync(body, linked.Token);
+        }
+        catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException($"a list took more than {options.RequestTimeout.TotalSeconds * 2:0.#} s");
+        }
+    }
+
+    /// <summary>True if it was worth something, so that the next one may be opened at once.</summary>
+    private async Task<bool> WatchAsync(CancellationToken cancellationToken)
+    {
+        _verb = "watch";
+        using var idle = new CancellationTokenSource(options.WatchIdleTimeout, time);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
+        var opened = time.GetTimestamp();
         var seconds = 240 + (int)(random() * 60);
-        using var response = await http.GetAsync(Query($"watch=1&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={_version}"), idle.Token);
-        await ApiStatusException.ThrowIfFailedAsync(response, idle.Token);
-        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(idle.Token));
-        while (await reader.ReadLineAsync(idle.Token) is { } line)
+        var worth = false;
+        try
         {
-            watchdog.Change(options.WatchIdleTimeout, Timeout.InfiniteTimeSpan);
-            if (line.Length > 0) Take(line);
+            using var response = await http.GetAsync(
+                Uri($"watch=1&allowWatchBookmarks=true&timeoutSeconds={seconds}&resourceVersion={_version}"), settings.Format.MediaType, linked.Token);
+            await ApiStatusException.ThrowIfFailedAsync(response, time, linked.Token);
+            _watched = true;
+            await using var body = await response.Content.ReadAsStreamAsync(linked.Token);
+            using var frames = new FrameReader(body, settings.Format.FrameLength);
+            while (await frames.FillAsync(linked.Token))
+            {
+                idle.CancelAfter(options.WatchIdleTimeout);
+                while (frames.TryRead(out var frame))
+                {
+                    if (frame.Length <= 2 && frame.Span.Trim("\r\n"u8).IsEmpty) continue;
+                    Take(Read(frame));
+                    worth = true;
+                }
+
+                if (worth) Sign();
+            }
+
+            if (frames.HasRest) throw new IOException("the stream ended in the middle of an event");
+        }
+        catch (OperationCanceledException) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException($"nothing came for {options.WatchIdleTimeout.TotalSeconds:0.#} s");
+        }
+
+        return time.GetElapsedTime(opened) >= (worth ? Soon : Healthy);
+    }
+
+    private WatchEvent<T> Read(ReadOnlyMemory<byte> frame)
+    {
+        try
+        {
+            return settings.Format.ReadEvent(frame);
+        }
+        catch (ApiStatusException)
+        {
+            // The server gave up this watch in its middle, and what it has not told is unknown.
+            _version = null;
+            throw;
+        }
+        catch (Exception e)
+        {
+            throw new InvalidDataException($"an event cannot be read: {e.Message}", e);
         }
     }
 
-    private void Take(string line)
+    private void Take(WatchEvent<T> e)
     {
-        using var json = JsonDocument.Parse(line);
-        var item = json.RootElement.GetProperty("object");
-        switch (ObjectReaders.Text(json.RootElement, "type"))
+        var known = e.Kind != WatchEventKind.Bookmark && _known.TryGetValue(e.Name, out var before) ? before : null;
+        // What is told twice or late about an object changes nothing. Only the object's own version can tell: a bookmark may come early.
+        if (e.Kind != WatchEventKind.Bookmark && (known is null || e.Version == 0 || e.Version > known.Version))
         {
-            case "ERROR":
-                throw ApiStatusException.FromStatus(item);
-            case "BOOKMARK":
-                break;
-            case "DELETED":
-                var (name, uid) = Identity(item);
+            if (e.Kind == WatchEventKind.Changed && e.Record is { } record)
+            {
+                if (known is not null && known.Uid != e.Uid) settings.Deleted(e.Name, known.Uid);
+                Put(e.Name, new Known(e.Uid, e.Version, record));
+            }
+            else if (_known.Remove(e.Name))
+            {
                 // The last state tells how it ended.
-                if (_known.Remove(name)) settings.Changed(settings.Read(item));
-                settings.Deleted(name, uid);
-                break;
-            case "ADDED" or "MODIFIED":
-                var (changed, id) = Identity(item);
-                if (_known.TryGetValue(changed, out var before) && before.Uid != id) settings.Deleted(changed, before.Uid);
-                Put(changed, id, settings.Read(item));
-                break;
-            default:
-                throw new JsonException("a watch event of an unknown type");
+                if (e.Record is { } last && known!.Uid == e.Uid) settings.Changed(last);
+                settings.Deleted(e.Name, known!.Uid);
+            }
         }
 
-        _version = ObjectReaders.Text(item.GetProperty("metadata"), "resourceVersion") ?? _version;
+        // Never backwards, or the next watch would replay what was.
+        if (e.Version > _version) _version = e.Version;
+        if (_version >= _target) settings.Fresh(time.GetUtcNow());
     }
 
-    private void Put(string name, string uid, T record)
+    private void Put(string name, Known now)
     {
-        if (_known.TryGetValue(name, out var before) && before.Uid == uid && settings.Same(before.Record, record)) return;
-        _known[name] = (uid, record);
-        settings.Changed(record);
+        var told = _known.TryGetValue(name, out var before) && before.Uid == now.Uid && settings.Same(before.Record, now.Record);
+        _known[name] = told ? now with { Record = before!.Record } : now;
+        if (!told) settings.Changed(now.Record);
     }
 
-    private string Query(string query) => $"{settings.Path}?{(settings.Selector is null ? "" : $"labelSelector={Uri.EscapeDataString(settings.Selector)}&")}{query}";
-
-    private static (string Name, string Uid) Identity(JsonElement item)
+    private void Sign()
     {
-        var meta = item.GetProperty("metadata");
-        return (ObjectReaders.Text(meta, "name")!, ObjectReaders.Text(meta, "uid") ?? "");
+        _lastSign = time.GetTimestamp();
+        _pause.Reset();
+        if (_told) Log.WatchRestored(log, settings.What);
+        (_troubledSince, _told) = (null, false);
     }
-}
 
-/// <summary>What a <see cref="Watcher{T}"/> watches, and whom it tells.</summary>
-internal sealed record WatchSettings<T>(string What, string Path, string? Selector, Func<JsonElement, T> Read)
-{
-    public required Action<T> Changed { get; init; }
-    public required Action<string, string> Deleted { get; init; }
-    public required Action Listed { get; init; }
+    private void Trouble(string reason)
+    {
+        Log.WatchInterrupted(log, settings.What, reason);
+        _troubledSince ??= time.GetTimestamp();
+        if (_told || time.GetElapsedTime(_troubledSince.Value) < TellAfter) return;
+        _told = true;
+        Log.WatchTroubled(log, settings.What, time.GetElapsedTime(_troubledSince.Value).TotalSeconds, reason);
+    }
 
-    /// <summary>True: go on without this kind; false: try again. Throws if nothing works without it.</summary>
-    public required Func<ApiStatusException, bool> OnRefused { get; init; }
-    public Func<T, T, bool> Same { get; init; } = static (_, _) => false;
+    private string Uri(string query) =>
+        $"{settings.Path}?{(settings.Selector is null ? "" : $"labelSelector={System.Uri.EscapeDataString(settings.Selector)}&")}{query}";
+
+    private sealed record Known(string Uid, ulong Version, T Record);
 }

@@ -120,7 +120,6 @@ internal sealed class GangRunner : IAsyncDisposable
         var state = binding.Record is { Phase: not GangPhase.Pending } record
             ? GangMachine.Resume(Spec, term.Term, binding.RestartsInPlace, record, now)
             : GangMachine.Start(Spec, term.Term, binding.RestartsInPlace, now);
-        if (!binding.RestartsInPlace) Log.NoRestartInPlace(_log, Spec.Name);
         Log.Leading(_log, Spec.Name, term.Term, state.Attempt, state.Phase);
 
         await using var loop = new GangLoop(state, cluster, _time, e => _events.Writer.TryWrite(e));

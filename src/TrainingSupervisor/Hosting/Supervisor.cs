@@ -103,7 +103,7 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
                 ?? (_options.KubeConfigPath is { } path ? KubernetesClientConfiguration.BuildConfigFromConfigFile(path, _options.KubeConfigContext)
                     : KubernetesClientConfiguration.IsInCluster() ? KubernetesClientConfiguration.InClusterConfig()
                     : KubernetesClientConfiguration.BuildConfigFromConfigFile(currentContext: _options.KubeConfigContext));
-            return new KubernetesGangClusterFactory(new k8s.Kubernetes(configuration), _options.Kubernetes, _time, _loggers);
+            return new KubernetesGangClusterFactory(KubernetesConnection.Open(configuration, _options.Kubernetes), _options.Kubernetes, _time, _loggers);
         }
         catch (Exception e) when (e is KubeConfigException or IOException or YamlDotNet.Core.YamlException or UriFormatException or FormatException or ArgumentException)
         {

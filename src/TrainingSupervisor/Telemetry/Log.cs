@@ -13,9 +13,6 @@ internal static partial class Log
     [LoggerMessage(1003, LogLevel.Error, "Gang {Gang}: supervision has ended")]
     public static partial void SupervisionEnded(ILogger logger, Exception exception, string gang);
 
-    [LoggerMessage(1004, LogLevel.Warning, "Gang {Gang}: the API server does not accept RestartAllContainers (Kubernetes 1.35+ with its feature gates); processes are restarted by the agents instead")]
-    public static partial void NoRestartInPlace(ILogger logger, string gang);
-
     [LoggerMessage(1005, LogLevel.Error, "Gang {Gang}: an observer of its events threw")]
     public static partial void ObserverFailed(ILogger logger, Exception exception, string gang);
 

@@ -1,0 +1,25 @@
+using k8s;
+
+namespace TrainingSupervisor.Kubernetes;
+
+/// <summary>
+/// The client, with connections that notice when nobody is there any more. Over HTTP/2 all requests share one connection: while it is
+/// half-open, every retry goes the same dead way. The client's own pings find that after three and a half minutes, and a Lease lasts seconds.
+/// </summary>
+internal static class KubernetesConnection
+{
+    public static k8s.Kubernetes Open(KubernetesClientConfiguration configuration, KubernetesOptions options)
+    {
+        var before = configuration.FirstMessageHandlerSetup;
+        var ping = TimeSpan.FromSeconds(Math.Clamp(options.LeaseDuration.TotalSeconds / 5, 1, 10));
+        configuration.FirstMessageHandlerSetup = handler =>
+        {
+            handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
+            handler.KeepAlivePingDelay = ping;
+            handler.KeepAlivePingTimeout = ping < TimeSpan.FromSeconds(2) ? TimeSpan.FromSeconds(2) : ping;
+            handler.ConnectTimeout = TimeSpan.FromSeconds(10);
+            before?.Invoke(handler);
+        };
+        return new k8s.Kubernetes(configuration);
+    }
+}

@@ -1,0 +1,128 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Kubernetes;
+
+/// <summary>From a Pod of the API to the small record that we keep of it.</summary>
+internal static class PodReader
+{
+    /// <summary>Null for a Pod that the gang record with this UID does not own: what is left of an older gang of the same name.</summary>
+    public static PodObservation? Read(JsonElement pod, string name, string uid, string ownerUid)
+    {
+        var meta = Json.Get(pod, "metadata"u8);
+        if (!IsOwned(meta, ownerUid)) return null;
+        var spec = Json.Get(pod, "spec"u8);
+        var status = Json.Get(pod, "status"u8);
+        var labels = Json.Get(meta, "labels"u8);
+        JsonElement unschedulable = default, disruption = default;
+        bool ready = false, restarting = false;
+        foreach (var condition in Json.List(status, "conditions"u8))
+        {
+            var isTrue = Json.Is(condition, "status"u8, "True"u8);
+            if (Json.Is(condition, "type"u8, "Ready"u8)) ready = isTrue;
+            else if (Json.Is(condition, "type"u8, "AllContainersRestarting"u8)) restarting = isTrue;
+            else if (isTrue && Json.Is(condition, "type"u8, "DisruptionTarget"u8)) disruption = condition;
+            else if (Json.Is(condition, "type"u8, "PodScheduled"u8) && Json.Is(condition, "status"u8, "False"u8)) unschedulable = condition;
+        }
+
+        return new PodObservation
+        {
+            Name = name,
+            Uid = uid,
+            Role = Json.Interned(labels, RoleLabel) ?? "",
+            Worker = WorkerId.TryParse(Json.Interned(labels, WorkerLabel)),
+            Incarnation = int.TryParse(Json.Interned(labels, IncarnationLabel), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0,
+            Node = Json.Interned(spec, "nodeName"u8),
+            Address = Json.Interned(status, "podIP"u8),
+            Phase = Phase(Json.Interned(status, "phase"u8)),
+            Reason = Json.Interned(status, "reason"u8),
+            Message = Json.Interned(status, "message"u8),
+            Ready = ready,
+            Deleting = Json.Get(meta, "deletionTimestamp"u8).ValueKind == JsonValueKind.String,
+            AllContainersRestarting = restarting,
+            RestartsInPlace = HasRestartRule(spec),
+            UnschedulableReason = Json.Interned(unschedulable, "reason"u8),
+            UnschedulableMessage = Json.Interned(unschedulable, "message"u8),
+            DisruptionReason = Json.Interned(disruption, "reason"u8),
+            DisruptionMessage = Json.Interned(disruption, "message"u8),
+            Created = Json.Time(meta, "creationTimestamp"u8),
+            Containers = Containers(status),
+        };
+    }
+
+    /// <summary>Whether two records say the same: then the change in the API was about nothing that we keep.</summary>
+    public static bool Same(PodObservation a, PodObservation b) =>
+        a with { Containers = b.Containers } == b && a.Containers.SequenceEqual(b.Containers);
+
+    private static ReadOnlySpan<byte> RoleLabel => "training-supervisor.dev/role"u8;
+
+    private static ReadOnlySpan<byte> WorkerLabel => "training-supervisor.dev/worker"u8;
+
+    private static ReadOnlySpan<byte> IncarnationLabel => "training-supervisor.dev/incarnation"u8;
+
+    private static bool IsOwned(JsonElement meta, string ownerUid)
+    {
+        foreach (var owner in Json.List(meta, "ownerReferences"u8))
+        {
+            if (Json.Get(owner, "uid"u8) is { ValueKind: JsonValueKind.String } uid && uid.ValueEquals(ownerUid)) return true;
+        }
+
+        return false;
+    }
+
+    private static bool HasRestartRule(JsonElement spec)
+    {
+        foreach (var container in Json.List(spec, "containers"u8))
+        {
+            foreach (var rule in Json.List(container, "restartPolicyRules"u8))
+            {
+                if (Json.Is(rule, "action"u8, "RestartAllContainers"u8)) return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static PodPhase Phase(string? text) => text switch
+    {
+        "Pending" or null => PodPhase.Pending,
+        "Running" => PodPhase.Running,
+        "Succeeded" => PodPhase.Succeeded,
+        "Failed" => PodPhase.Failed,
+        _ => PodPhase.Unknown,
+    };
+
+    private static ImmutableArray<ContainerObservation> Containers(JsonElement status)
+    {
+        var containers = ImmutableArray.CreateBuilder<ContainerObservation>(2);
+        foreach (var container in Json.List(status, "initContainerStatuses"u8)) containers.Add(Container(container, initial: true));
+        foreach (var container in Json.List(status, "containerStatuses"u8)) containers.Add(Container(container, initial: false));
+        return containers.DrainToImmutable();
+    }
+
+    private static ContainerObservation Container(JsonElement status, bool initial)
+    {
+        var state = Json.Get(status, "state"u8);
+        var terminated = Json.Get(state, "terminated"u8);
+        var last = Json.Get(Json.Get(status, "lastState"u8), "terminated"u8);
+        var ended = terminated.ValueKind == JsonValueKind.Object;
+        var told = ended ? terminated : Json.Get(state, "waiting"u8);
+        return new ContainerObservation
+        {
+            Name = Json.Interned(status, "name"u8) ?? "",
+            Initial = initial,
+            State = ended ? ContainerState.Terminated
+                : Json.Get(state, "running"u8).ValueKind == JsonValueKind.Object ? ContainerState.Running
+                : ContainerState.Waiting,
+            Reason = Json.Interned(told, "reason"u8),
+            Message = Json.Interned(told, "message"u8),
+            ExitCode = Json.Number(terminated, "exitCode"u8),
+            Signal = Json.Number(terminated, "signal"u8),
+            RestartCount = Json.Number(status, "restartCount"u8),
+            LastReason = Json.Interned(last, "reason"u8),
+            LastExitCode = last.ValueKind == JsonValueKind.Object ? Json.Number(last, "exitCode"u8) : null,
+        };
+    }
+}
