@@ -1,0 +1,198 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Kubernetes.Tests;
+
+/// <summary>
+/// What a real kubelet showed of restarts in place, given to the machine as the watch would. The recordings are those of the conformance
+/// tests. A gang of two: worker 0 lives in the recorded Pod, worker 1 in another.
+/// </summary>
+public sealed class RecordedRestartTests
+{
+    private static readonly string Folder = Path.Combine(Path.GetDirectoryName(Here())!, "../TrainingSupervisor.Testing.Tests/Recordings/Pods");
+
+    [Theory]
+    [InlineData("ra-signal9", FailureKind.Killed, 137)]
+    [InlineData("ra-oom", FailureKind.OutOfMemory, 137)]
+    [InlineData("ra-liveness", FailureKind.Killed, 137)]
+    public void Restart_OrderedByNobody_CauseIsTheExitBeforeThe137s(string recording, FailureKind kind, int exitCode)
+    {
+        var gang = Gang.Running();
+        gang.Replay(Read(recording), agentReturns: true);
+        var cause = gang.Cause!;
+
+        Assert.Equal((kind, exitCode, new WorkerId("w", 0)), (cause.Kind, cause.ExitCode!.Value, cause.Worker!.Value));
+        Assert.Contains("container main", cause.Evidence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("ra-signal9")]
+    [InlineData("ra-oom")]
+    [InlineData("restart-all")]
+    public void Restart_MomentOfTheCauseMissed_CauseIsUnknown(string recording)
+    {
+        var gang = Gang.Running();
+        gang.Replay(Read(recording).Where(p => !p.AllContainersRestarting).ToList(), agentReturns: true);
+        var cause = gang.Cause!;
+
+        Assert.Equal((FailureKind.UnorderedRestart, (int?)null), (cause.Kind, cause.ExitCode));
+        Assert.Contains("cause unknown", cause.Evidence, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("restart-all")]
+    [InlineData("restart-all-sidecar")]
+    [InlineData("restart-all-x4")]
+    [InlineData("ra-single")]
+    [InlineData("ra-fast-peers")]
+    [InlineData("ra-ignore-term")]
+    [InlineData("ra-probe-prestop")]
+    [InlineData("ra-pod-always")]
+    [InlineData("ra-kubelet-restart")]
+    [InlineData("ra-backoff")]
+    public void Restart_OrderedByUs_IsNoFailureThoughThePhaseGoesBack(string recording)
+    {
+        var states = Read(recording);
+        var gang = Gang.Running();
+        gang.OtherFails();
+        gang.Replay(states, agentReturns: false);
+
+        Assert.Contains(states, s => s.AllContainersRestarting);
+        Assert.Equal([new WorkerId("w", 1)], gang.Failures.Select(f => f.Worker!.Value).Distinct());
+        Assert.All(gang.State.Plan!.Steps, s => Assert.Null(s.OldPod));
+    }
+
+    [Fact]
+    public void Restart_NewsThatComesLate_IsNoFailureOfTheWorkerThatRuns()
+    {
+        var gang = Gang.Running();
+        gang.ReplayStatusOnly(Read("restart-all"));
+
+        Assert.Empty(gang.Failures);
+    }
+
+    [Theory]
+    [InlineData("ra-nomatch", FailureKind.ApplicationError)]
+    [InlineData("signal9-never", FailureKind.Killed)]
+    [InlineData("oomkilled-never", FailureKind.OutOfMemory)]
+    [InlineData("start-error-never", FailureKind.StartError)]
+    [InlineData("image-never-present", FailureKind.ImageUnavailable)]
+    [InlineData("eviction", FailureKind.Evicted)]
+    [InlineData("preempted", FailureKind.Preempted)]
+    [InlineData("delete-grace", FailureKind.PodDeleted)]
+    [InlineData("podgc-node-deleted", FailureKind.Evicted)]
+    public void PodEnds_AsRecorded_IsClassified(string recording, FailureKind kind)
+    {
+        var gang = Gang.Running();
+        gang.Replay(Read(recording, fromTheStart: true), agentReturns: false);
+
+        Assert.Equal(kind, gang.Failures[0].Kind);
+    }
+
+    private static List<PodObservation> Read(string recording, bool fromTheStart = false)
+    {
+        var states = new List<PodObservation>();
+        foreach (var line in File.ReadLines(Path.Combine(Folder, recording + ".jsonl")))
+        {
+            if (JsonNode.Parse(line) is not { } e || e["object"] is not JsonObject pod || e["type"]!.GetValue<string>() is not ("ADDED" or "MODIFIED")) continue;
+            var meta = pod["metadata"]!.AsObject();
+            meta["ownerReferences"] = new JsonArray(new JsonObject { ["uid"] = "owner", ["controller"] = true });
+            meta["labels"] = new JsonObject { [Labels.Role] = "w", [Labels.Worker] = "w-0", [Labels.Incarnation] = "1" };
+            (pod["spec"] ??= new JsonObject())["nodeName"] = "node-1";
+            using var json = JsonDocument.Parse(pod.ToJsonString());
+            states.Add(PodReader.Read(json.RootElement, Gang.Pod, Gang.Uid, "owner")!with { RestartsInPlace = true });
+        }
+
+        // The gang's story begins when the Pod is up.
+        return fromTheStart ? states : [.. states.SkipWhile(s => s.Phase != PodPhase.Running || s.Containers.Any(c => !c.Initial && c.State != ContainerState.Running))];
+    }
+
+    private static string Here([CallerFilePath] string path = "") => path;
+
+    private sealed class Gang
+    {
+        public const string Pod = "job-w-0-1";
+        public const string Uid = "uid-0";
+        private const string Other = "job-w-1-1";
+        private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
+        private int _instance;
+
+        private Gang() => State = GangMachine.Start(
+            TrainingSupervisor.Gang.Create("job").AddRole("w", r => r.WithCount(2).WithImage("i").WithCommand("c").WithAgentInImage("/a")).Build(), 1, restartsInPlace: true, _now);
+
+        public GangState State { get; private set; }
+        public List<Failure> Failures { get; } = [];
+        public Failure? Cause => State.Plan?.Cause;
+
+        public static Gang Running()
+        {
+            var gang = new Gang();
+            gang.Step(new CacheSynced());
+            gang.Say(Pod, Uid, AgentPhase.Waiting, 0);
+            gang.Say(Other, "uid-1", AgentPhase.Waiting, 0);
+            gang.Say(Pod, Uid, AgentPhase.Running, 1);
+            gang.Say(Other, "uid-1", AgentPhase.Running, 1);
+            Assert.Equal(Stage.Running, gang.State.Stage);
+            return gang;
+        }
+
+        public void OtherFails()
+        {
+            Say(Other, "uid-1", AgentPhase.Exited, 1, new WorkerExit { Code = 3, Ended = _now });
+            Step();
+            Step();
+            Assert.Equal((Stage.Barrier, 2), (State.Stage, State.Attempt));
+            Say(Pod, Uid, AgentPhase.Leaving, 2);
+        }
+
+        /// <summary>The agent's stream ends when its containers are restarted; a new agent says hello when they run again.</summary>
+        public void Replay(IReadOnlyList<PodObservation> states, bool agentReturns)
+        {
+            var gone = false;
+            foreach (var state in states)
+            {
+                if (!gone && state.Containers.Any(c => c.State != ContainerState.Running && !c.Initial))
+                {
+                    gone = true;
+                    Step(new AgentGone(Pod, Uid, $"{Uid}/{_instance}", _now));
+                }
+
+                Step(new PodSeen(state));
+            }
+
+            if (agentReturns)
+            {
+                _instance++;
+                Say(Pod, Uid, AgentPhase.Waiting, 0);
+            }
+
+            Step();
+            Step();
+        }
+
+        public void ReplayStatusOnly(IReadOnlyList<PodObservation> states)
+        {
+            foreach (var state in states) Step(new PodSeen(state));
+        }
+
+        private void Say(string pod, string uid, AgentPhase phase, int attempt, WorkerExit? exit = null) => Step(new AgentSeen(
+            pod, uid, "w", "10.0.0.1", "node-1", new AgentObservation { Instance = $"{uid}/{(pod == Pod ? _instance : 0)}", Phase = phase, Attempt = attempt, Exit = exit }));
+
+        /// <summary>Time goes on by more than a gather window; records are saved at once.</summary>
+        private void Step(params GangInput[] inputs)
+        {
+            while (true)
+            {
+                _now += TimeSpan.FromMilliseconds(60);
+                var result = GangMachine.Step(State, inputs, _now);
+                State = result.State;
+                Failures.AddRange(result.Effects.OfType<Publish>().Select(p => p.Event).OfType<FailureDetected>().Select(f => f.Failure));
+                inputs = [.. result.Effects.OfType<SaveRecord>().Select(s => new RecordSaved(s.Sequence))];
+                if (inputs.Length == 0) return;
+            }
+        }
+    }
+}
