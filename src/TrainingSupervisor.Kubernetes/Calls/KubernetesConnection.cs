@@ -11,12 +11,14 @@ internal static class KubernetesConnection
     public static k8s.Kubernetes Open(KubernetesClientConfiguration configuration, KubernetesOptions options)
     {
         var before = configuration.FirstMessageHandlerSetup;
+        // Together well under the Lease's duration, and an answer that is only slow must not cost the connection.
         var ping = TimeSpan.FromSeconds(Math.Clamp(options.LeaseDuration.TotalSeconds / 5, 1, 10));
+        var patience = TimeSpan.FromSeconds(Math.Clamp(options.LeaseDuration.TotalSeconds / 3, 3, 10));
         configuration.FirstMessageHandlerSetup = handler =>
         {
             handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
             handler.KeepAlivePingDelay = ping;
-            handler.KeepAlivePingTimeout = ping < TimeSpan.FromSeconds(2) ? TimeSpan.FromSeconds(2) : ping;
+            handler.KeepAlivePingTimeout = patience;
             handler.ConnectTimeout = TimeSpan.FromSeconds(10);
             before?.Invoke(handler);
         };

@@ -228,6 +228,34 @@ public sealed class WatcherTests : IAsyncDisposable
         await ToldAsync("a 1");
     }
 
+    [Theory]
+    [InlineData("rubbish")]
+    [InlineData("""{"type":"ERROR","object":{"code":500,"message":"etcd event received with PrevKv=nil"}}""")]
+    public async Task Run_AnEventThatCannotBeUsed_ListsAnew(string line)
+    {
+        Start();
+        await _http.ListAsync(10, ScriptedHttp.Lease("a", 9, 1));
+        var (_, body) = await _http.WatchAsync();
+        await body.WriteAsync(line + "\n");
+        _clock.Advance(await _clock.ArmedAsync(TimeSpan.FromMilliseconds(1), LongestPause));
+        Assert.DoesNotContain("resourceVersion=", await _http.ListAsync(30), StringComparison.Ordinal);
+        Assert.Contains("resourceVersion=30", (await _http.WatchAsync()).Uri, StringComparison.Ordinal);
+        await ToldAsync("a 1", "gone a u-a");
+    }
+
+    [Fact]
+    public async Task Run_AnEventWithoutItsEnd_IsAskedForAgain()
+    {
+        Start();
+        await _http.ListAsync(10);
+        var (_, body) = await _http.WatchAsync();
+        await body.WriteAsync("""{"type":"ADDED","object":{"metadata":{"na""");
+        await body.EndAsync();
+        _clock.Advance(await _clock.ArmedAsync(TimeSpan.FromMilliseconds(1), LongestPause));
+        Assert.Contains("limit=1&resourceVersion=10", await _http.ListAsync(12), StringComparison.Ordinal);
+        Assert.Contains("resourceVersion=10", (await _http.WatchAsync()).Uri, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Take_AnotherObjectUnderTheName_TellsThatTheFirstIsGone()
     {
