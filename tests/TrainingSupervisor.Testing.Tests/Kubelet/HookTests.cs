@@ -25,7 +25,9 @@ public sealed class HookTests : IDisposable
                 Shell("b", "exec sleep 100"),
             ]);
         await UntilAsync(() => cluster.Plane.Kubelets.First().Find("default", "p")?.Find("a")?.Current is not null);
-        await cluster.WaitAsync("p", p => Condition(p, "PodReadyToStartContainers") == "True");
+        var first = cluster.Plane.Container("default", "p", "a").Current!;
+        await UntilAsync(() => first.FindProcesses().Count >= 3);
+        Assert.DoesNotContain(await cluster.HistoryAsync("p"), l => l.Contains("a=R", StringComparison.Ordinal));
         Assert.Null(cluster.Plane.Container("default", "p", "b").Current);
         await File.WriteAllTextAsync(LogFile, "");
         await cluster.WaitForReadyAsync("p");

@@ -59,6 +59,9 @@ public sealed class RelayTests : IAsyncLifetime, IDisposable
         await node.PartitionAsync();
         Send("a", "late");
         await UntilAsync(() => _relay.OpenConnections == 1);
+
+        // What comes later from elsewhere is there first.
+        using var other = await ConnectAsync("b");
         Assert.False(_server.Pending());
 
         await node.HealAsync();
@@ -69,9 +72,13 @@ public sealed class RelayTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Fail_Node_TheOtherEndSeesNothing()
     {
-        var a = await ConnectAsync("a");
+        var (a, b) = (await ConnectAsync("a"), await ConnectAsync("b"));
         var node = new EmbeddedNodes(_cluster.Plane)["a"];
         await node.FailAsync();
+
+        // The end of another connection, which comes later, is seen.
+        _cluster.Plane.Container("default", "b", "main").Current!.Signal(Runtime.Libc.SigKill);
+        Assert.Null(await ReadLineAsync(b));
         Assert.False(a.Client.Poll(TimeSpan.FromMilliseconds(300), SelectMode.SelectRead));
 
         await node.RecoverAsync();
