@@ -38,6 +38,8 @@ internal static class NodeScenarios
 
         stage.Forget();
         await stage.Node.StopKubeletAsync();
+        string? Renewed() => stage.Cluster.Store.Get(ResourceType.Leases, "kube-node-lease", "node-1").At("spec").Text("renewTime");
+        var renewed = Renewed();
         Assert.True(await stage.UntilAsync((_, o) => o.Name() == "node-1" && NodeStates.Describe(o).Contains("Ready=Unknown", StringComparison.Ordinal)));
         if (others)
         {
@@ -50,8 +52,11 @@ internal static class NodeScenarios
             await Task.Delay(1500, ct);
         }
 
+        // As recorded, the Lease is what stops first.
+        IEnumerable<string> late = Renewed() == renewed ? [] : ["The Lease was renewed without a kubelet."];
         await stage.Node.StartKubeletAsync();
-        var differences = new List<string>();
+        await Stage.PollAsync(() => Renewed() != renewed);
+        var differences = new List<string>(late);
         foreach (var pod in s_pods)
         {
             var recorded = Recording.Pod(name, pod);
