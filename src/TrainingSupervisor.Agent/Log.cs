@@ -49,7 +49,9 @@ internal static class Log
             if (written < 0 && System.Runtime.InteropServices.Marshal.GetLastPInvokeError() == Libc.Eagain)
             {
                 // Somebody who shares the pipe has made it non-blocking; wait as a blocking one would.
+#pragma warning disable RS0030 // It is a blocking write that waits here, in real time.
                 Thread.Sleep(1);
+#pragma warning restore RS0030
                 continue;
             }
 

@@ -37,6 +37,10 @@ internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp 
         return new GangBinding(isNew ? null : record, GangSecret.Read(secret), _refusal is null);
     }
 
+    public async Task<bool> ExistsAsync(GangSpec spec, CancellationToken cancellationToken) =>
+        await calls.RunAsync(Can("get", "configmaps", spec), HttpStatusCode.NotFound,
+            t => client.CoreV1.ReadNamespacedConfigMapAsync(Names.Record(spec), spec.Namespace, cancellationToken: t), cancellationToken) is not null;
+
     public Task WatchAsync(GangSpec spec, Action<GangInput> sink, CancellationToken cancellationToken) => _watch!.RunAsync(sink, cancellationToken);
 
     public async Task SaveRecordAsync(GangSpec spec, GangRecord record, CancellationToken cancellationToken)
@@ -44,15 +48,25 @@ internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp 
         var name = Names.Record(spec);
         var next = new V1ConfigMap { ApiVersion = "v1", Kind = "ConfigMap", Metadata = _record!.Metadata };
         RecordData.Write(next, record);
-        var written = await calls.RunAsync(Can("update", "configmaps", spec), HttpStatusCode.Conflict,
-            t => client.CoreV1.ReplaceNamespacedConfigMapAsync(next, name, spec.Namespace, cancellationToken: t), cancellationToken);
+        V1ConfigMap? written;
+        try
+        {
+            written = await calls.RunAsync(Can("update", "configmaps", spec), HttpStatusCode.Conflict,
+                t => client.CoreV1.ReplaceNamespacedConfigMapAsync(next, name, spec.Namespace, cancellationToken: t), cancellationToken);
+        }
+        catch (SupervisorException e) when (e.InnerException is k8s.Autorest.HttpOperationException { Response.StatusCode: HttpStatusCode.NotFound })
+        {
+            throw new RecordConflictException($"The record {name} was deleted.");
+        }
+
         if (written is null)
         {
             // Either another wrote, or the answer to our own write was lost and this was its repetition.
-            written = await calls.RunAsync(Can("get", "configmaps", spec), t => client.CoreV1.ReadNamespacedConfigMapAsync(name, spec.Namespace, cancellationToken: t), cancellationToken);
-            if (written.Metadata.Uid != _record.Metadata.Uid || !RecordData.Same(written, next))
+            written = await calls.RunAsync(Can("get", "configmaps", spec), HttpStatusCode.NotFound,
+                t => client.CoreV1.ReadNamespacedConfigMapAsync(name, spec.Namespace, cancellationToken: t), cancellationToken);
+            if (written?.Metadata.Uid != _record.Metadata.Uid || !RecordData.Same(written, next))
             {
-                throw new RecordConflictException($"Another supervisor has written the record {name}.");
+                throw new RecordConflictException(written is null ? $"The record {name} was deleted." : $"Another supervisor has written the record {name}.");
             }
         }
 

@@ -143,6 +143,21 @@ public sealed class GangTests
         Assert.All(processes, id => Assert.False(Directory.Exists($"/proc/{id}"), $"process {id} is left"));
     }
 
+    [Fact]
+    public async Task Gang_RecordDeletedByHand_IsStoppedAndDoesNotComeBack()
+    {
+        await using var lab = await Lab.StartAsync(2);
+        var gang = await lab.LaunchAsync(lab.Idle(2));
+        await lab.RunningAsync(gang, 1);
+        using var client = lab.CreateClient();
+        await client.CoreV1.DeleteNamespacedConfigMapAsync("gang-job", lab.Cluster.Namespace);
+        var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
+
+        Assert.Equal(GangPhase.Stopped, result.Phase);
+        Assert.Contains("deleted by somebody else", result.Outcome, StringComparison.Ordinal);
+        Assert.DoesNotContain((await client.CoreV1.ListNamespacedConfigMapAsync(lab.Cluster.Namespace)).Items, c => c.Metadata.Name == "gang-job");
+    }
+
     private static async Task<List<string>> PodsAsync(Lab lab)
     {
         using var client = lab.CreateClient();

@@ -89,7 +89,7 @@ internal sealed class ProgressSocket(string path, Func<IReadOnlyList<string>, Ta
         catch (SocketException e)
         {
             Log.WriteOnce(Subject, $"the progress socket cannot take a connection: {e.Message}");
-            await Task.Delay(AcceptPause, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(AcceptPause, TimeProvider.System, cancellationToken).ConfigureAwait(false);
             return;
         }
 

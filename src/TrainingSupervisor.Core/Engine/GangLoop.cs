@@ -11,6 +11,8 @@ namespace TrainingSupervisor.Engine;
 /// </summary>
 internal sealed class GangLoop : IAsyncDisposable
 {
+    private static readonly TimeSpan FirstSaveWait = TimeSpan.FromSeconds(1), LongestSaveWait = TimeSpan.FromSeconds(15);
+
     private readonly IGangCluster _cluster;
     private readonly TimeProvider _time;
     private readonly Action<GangEvent> _publish;
@@ -153,7 +155,7 @@ internal sealed class GangLoop : IAsyncDisposable
         {
             var save = first;
             while (_saves.Reader.TryRead(out var later)) save = later;
-            while (true)
+            for (var wait = FirstSaveWait; ; wait = wait * 2 < LongestSaveWait ? wait * 2 : LongestSaveWait)
             {
                 try
                 {
@@ -163,7 +165,9 @@ internal sealed class GangLoop : IAsyncDisposable
                 catch (SupervisorException e) when (e is not RecordConflictException)
                 {
                     Post(new EffectFailed(save, e.Message, Fatal: false));
-                    await Task.Delay(TimeSpan.FromSeconds(1), _time, cancellationToken);
+                    await Task.Delay(wait, _time, cancellationToken);
+                    // What has been decided meanwhile is in the latest.
+                    while (_saves.Reader.TryRead(out var later)) save = later;
                 }
             }
 

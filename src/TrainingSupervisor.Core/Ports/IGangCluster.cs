@@ -11,10 +11,13 @@ internal interface IGangCluster : IAsyncDisposable
     /// </summary>
     Task<GangBinding> BindAsync(GangSpec spec, string endpoint, CancellationToken cancellationToken);
 
+    /// <summary>Whether the gang record is there: a gang that has been led and has no record any more was ended by somebody else.</summary>
+    Task<bool> ExistsAsync(GangSpec spec, CancellationToken cancellationToken);
+
     /// <summary>Feeds PodSeen, PodGone, NodeSeen, NodeGone and CacheSynced until cancelled. Never ends for a cluster's fault.</summary>
     Task WatchAsync(GangSpec spec, Action<GangInput> sink, CancellationToken cancellationToken);
 
-    /// <summary>Compare and swap with the resourceVersion that this instance read or wrote last. Throws <see cref="RecordConflictException"/> if another wrote.</summary>
+    /// <summary>Compare and swap with the resourceVersion that this instance read or wrote last. Throws <see cref="RecordConflictException"/> if another wrote or deleted it.</summary>
     Task SaveRecordAsync(GangSpec spec, GangRecord record, CancellationToken cancellationToken);
 
     Task CreatePodAsync(GangSpec spec, PodRequest request, CancellationToken cancellationToken);

@@ -16,6 +16,12 @@ namespace TrainingSupervisor.Kubernetes;
 internal sealed class GangWatch(
     IKubernetesHttp http, ApiCalls calls, KubernetesOptions options, TimeProvider time, Func<double> random, ILogger log, GangSpec spec, string ownerUid)
 {
+    /// <summary>
+    /// Nodes renew every ten seconds, so that a longer silence means that all of them are gone, as in a cluster of one, or that the watch is: a
+    /// new one tells which, long before the bookmark that would.
+    /// </summary>
+    private static readonly TimeSpan LeaseSilence = TimeSpan.FromSeconds(25);
+
     private readonly Lock _lock = new();
     private readonly List<(Permission Permission, string Message)> _refused = [];
     private readonly HashSet<string> _awaited = ["pods", "nodes", "node leases"];
@@ -88,6 +94,7 @@ internal sealed class GangWatch(
             Deleted = (name, _) => _nodes!.LeaseGone(name),
             Listed = () => Settled("node leases", sink),
             Fresh = _nodes!.Fresh,
+            IdleTimeout = LeaseSilence,
             OnRefused = (verb, e) => Without("node leases", Permissions.Of(verb, "leases", Permissions.NodeLeases), e, _nodes!.ForgetLeases, sink),
             Same = static (a, b) => a == b,
         };

@@ -19,6 +19,9 @@ internal sealed record WatchSettings<T>(string What, string Path, string? Select
     /// <summary>Every change until this moment has been told.</summary>
     public Action<DateTimeOffset> Fresh { get; init; } = static _ => { };
 
+    /// <summary>How long this watch may be silent, if that is shorter than the option.</summary>
+    public TimeSpan? IdleTimeout { get; init; }
+
     /// <summary>
     /// The verb (list or watch) was refused before it was ever allowed. True: go on without this kind; false: try again.
     /// Throws if nothing works without it.

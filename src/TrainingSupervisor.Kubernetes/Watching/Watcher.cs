@@ -70,6 +70,8 @@ internal sealed class Watcher<T>(IKubernetesHttp http, WatchSettings<T> settings
         }
     }
 
+    private TimeSpan Idle => settings.IdleTimeout is { } own && own < options.WatchIdleTimeout ? own : options.WatchIdleTimeout;
+
     private async Task ListAsync(CancellationToken cancellationToken)
     {
         _verb = "list";
@@ -157,7 +159,7 @@ internal sealed class Watcher<T>(IKubernetesHttp http, WatchSettings<T> settings
     private async Task<bool> WatchAsync(CancellationToken cancellationToken)
     {
         _verb = "watch";
-        using var idle = new CancellationTokenSource(options.WatchIdleTimeout, time);
+        using var idle = new CancellationTokenSource(Idle, time);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, idle.Token);
         var opened = time.GetTimestamp();
         var seconds = 240 + (int)(random() * 60);
@@ -172,7 +174,7 @@ internal sealed class Watcher<T>(IKubernetesHttp http, WatchSettings<T> settings
             using var frames = new FrameReader(body, settings.Format.FrameLength);
             while (await frames.FillAsync(linked.Token))
             {
-                idle.CancelAfter(options.WatchIdleTimeout);
+                idle.CancelAfter(Idle);
                 while (frames.TryRead(out var frame))
                 {
                     if (frame.Length <= 2 && frame.Span.Trim("\r\n"u8).IsEmpty) continue;
@@ -187,7 +189,7 @@ internal sealed class Watcher<T>(IKubernetesHttp http, WatchSettings<T> settings
         }
         catch (OperationCanceledException) when (idle.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new IOException($"nothing came for {options.WatchIdleTimeout.TotalSeconds:0.#} s");
+            throw new IOException($"nothing came for {Idle.TotalSeconds:0.#} s");
         }
 
         return time.GetElapsedTime(opened) >= (worth ? Soon : Healthy);

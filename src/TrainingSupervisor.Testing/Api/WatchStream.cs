@@ -99,7 +99,7 @@ internal sealed class WatchStream(
         using var timer = new PeriodicTimer(bookmarkInterval, time);
         Task tick = ApiCall.Flag(call.Query, "allowWatchBookmarks")
             ? timer.WaitForNextTickAsync(ct).AsTask()
-            : Task.Delay(Timeout.Infinite, ct);
+            : Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, ct);
         var more = subscription.Reader.WaitToReadAsync(ct).AsTask();
         while (true)
         {

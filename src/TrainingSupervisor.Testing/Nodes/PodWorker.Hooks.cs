@@ -69,7 +69,7 @@ internal sealed partial class PodWorker
         }
 
         container.Signal(Libc.SigTerm);
-        var over = Task.WhenAll(Task.Delay(Timeout.Infinite, graceOver), least);
+        var over = Task.WhenAll(Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, graceOver), least);
         if (await Task.WhenAny(container.Exited, over).ConfigureAwait(false) == over)
         {
             container.Kill();

@@ -65,7 +65,7 @@ internal sealed class ProcessSweeper
             // A process may fork while it is being looked for, and a killed one needs a moment to go.
             if (open.RemoveAll(r => !r.Found || r.Done.Task.IsCompleted) == 0 || open.Count > 0)
             {
-                await Task.Delay(open.Max(r => ++r.Rounds) < 5 ? 1 : 10).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromMilliseconds(open.Max(r => ++r.Rounds) < 5 ? 1 : 10), TimeProvider.System).ConfigureAwait(false);
             }
         }
     }

@@ -67,7 +67,7 @@ internal static class ProcessTree
             }
 
             // A killed process needs a moment to go; one in an uninterruptible wait may need long.
-            await Task.Delay(round < 5 ? 1 : 10).ConfigureAwait(false);
+            await Task.Delay(TimeSpan.FromMilliseconds(round < 5 ? 1 : 10), TimeProvider.System).ConfigureAwait(false);
         }
     }
 

@@ -11,6 +11,9 @@ namespace TrainingSupervisor;
 /// <summary>Leads one gang, term after term, until it is over.</summary>
 internal sealed class GangRunner : IAsyncDisposable
 {
+    /// <summary>Before the gang is taken over once more, when the cluster failed us.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+
     private readonly KubernetesGangClusterFactory _clusters;
     private readonly IAgentGateway _gateway;
     private readonly TimeProvider _time;
@@ -115,7 +118,25 @@ internal sealed class GangRunner : IAsyncDisposable
         var endpoint = await _gateway.GetEndpointAsync(cancellationToken);
         await using var term = await _clusters.Leadership.AcquireAsync(Spec, cancellationToken);
         await using var cluster = _clusters.Create();
-        var binding = await cluster.BindAsync(Spec, endpoint, cancellationToken);
+        GangBinding binding;
+        try
+        {
+            if (_loop is { } before && !await cluster.ExistsAsync(Spec, cancellationToken))
+            {
+                // Whoever led in between, or somebody by hand, has ended it: to start it anew would be the opposite of what was asked for.
+                _completion.TrySetResult(new GangResult(GangPhase.Stopped, "the gang record was deleted by somebody else", before.State.Attempt));
+                return true;
+            }
+
+            binding = await cluster.BindAsync(Spec, endpoint, cancellationToken);
+        }
+        catch (SupervisorException e) when (e is not RejectedException && _loop is not null)
+        {
+            Log.LeadershipLost(_log, Spec.Name, e.Message);
+            await Task.Delay(Pause, _time, cancellationToken);
+            return false;
+        }
+
         var now = _time.GetUtcNow();
         var state = binding.Record is { Phase: not GangPhase.Pending } record
             ? GangMachine.Resume(Spec, term.Term, binding.RestartsInPlace, record, now)

@@ -48,17 +48,23 @@ internal sealed class EmbeddedTestCluster(EmbeddedCluster cluster) : ITestCluste
         Agent = AgentImage,
     };
 
-    public Task KillWorkerAsync(string pod)
+    public async Task KillWorkerAsync(string pod)
     {
         // Containers are processes of this machine: the worker is the one that the agent is the parent of.
-        var agent = cluster.GetContainerProcessId(pod, "worker") ?? throw new InvalidOperationException($"{pod} does not run");
-        foreach (var id in cluster.FindProcesses(pod, "worker").Where(id => id != agent && ParentOf(id) == agent))
+        using var patience = new CancellationTokenSource(Patience);
+        while (true)
         {
-            using var process = Process.GetProcessById(id);
-            process.Kill();
-        }
+            var agent = cluster.GetContainerProcessId(pod, "worker");
+            var workers = cluster.FindProcesses(pod, "worker").Where(id => id != agent && ParentOf(id) == agent).ToList();
+            foreach (var id in workers)
+            {
+                using var process = Process.GetProcessById(id);
+                process.Kill();
+            }
 
-        return Task.CompletedTask;
+            if (workers.Count > 0) return;
+            await Task.Delay(5, patience.Token);
+        }
     }
 
     public ValueTask DisposeAsync() => cluster.DisposeAsync();
