@@ -149,7 +149,7 @@ internal static class InputReducer
 
                 break;
             case DeletePod delete when draft.Find(delete.Name) is { } pod:
-                draft.Put(pod with { TryAgainAt = draft.Now + PodKeeper.Retry });
+                draft.Put(pod with { DeleteFailed = true, TryAgainAt = draft.Now + PodKeeper.Retry });
                 break;
             default:
                 break;

@@ -21,7 +21,7 @@ internal static class PodKeeper
             else Create(draft, pod);
         }
 
-        if (draft.State is { Stage: Stage.Ending } state && state.SavedSequence >= state.SaveSequence && draft.Pods.All(p => p.Gone || p.HasEnded || (!p.Connected && (p.DeleteSent is not null || p.HaltedInstance is not null))))
+        if (draft.State is { Stage: Stage.Ending } state && state.SavedSequence >= state.SaveSequence && draft.Pods.All(p => p.Gone || p.HasEnded || (!p.Connected && !p.DeleteFailed && (p.DeleteSent is not null || p.HaltedInstance is not null))))
         {
             draft.Enter(Stage.Ended);
             if (state.Phase == GangPhase.Stopped) draft.Emit(new DeleteGang());
@@ -111,7 +111,7 @@ internal static class PodKeeper
             return;
         }
 
-        draft.Put(pod with { DeleteSent = draft.Now, DeleteForced = lost, TryAgainAt = draft.Now + Doubt });
+        draft.Put(pod with { DeleteSent = draft.Now, DeleteForced = lost, DeleteFailed = false, TryAgainAt = draft.Now + Doubt });
         draft.Emit(new DeletePod(pod.Name, pod.Uid!, lost));
     }
 
@@ -139,9 +139,13 @@ internal static class PodKeeper
         {
             Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
         }
-        else if (pod.Pod is not null && pod.DeleteSent is null && pod.HaltedInstance is null && draft.State.Phase != GangPhase.Stopped)
+        else if (pod.DeleteFailed && draft.Now < pod.TryAgainAt)
         {
-            draft.Put(pod with { DeleteSent = draft.Now });
+            draft.WakeAt(pod.TryAgainAt);
+        }
+        else if (pod.Pod is not null && (pod.DeleteSent is null || pod.DeleteFailed) && pod.HaltedInstance is null && draft.State.Phase != GangPhase.Stopped)
+        {
+            draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
             draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
         }
         else if (pod.Pod is null || draft.State.Phase == GangPhase.Stopped)

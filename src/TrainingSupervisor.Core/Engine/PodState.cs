@@ -44,6 +44,7 @@ internal sealed record PodState
     public DateTimeOffset? CreateSent { get; init; }
     public DateTimeOffset? DeleteSent { get; init; }
     public bool DeleteForced { get; init; }
+    public bool DeleteFailed { get; init; }
 
     /// <summary>When a request that was sent may be said again: soon when it has failed, late when it was merely not seen to work.</summary>
     public DateTimeOffset TryAgainAt { get; init; }

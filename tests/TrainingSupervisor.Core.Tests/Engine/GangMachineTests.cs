@@ -131,6 +131,24 @@ public sealed class GangMachineTests
     }
 
     [Fact]
+    public void Step_GangFailedAndADeletionFails_IsTriedAgainBeforeTheEnd()
+    {
+        var world = new World(1, Specs.Gang(4, 0, g => g.WithStartDeadline(TimeSpan.FromSeconds(30))).Build(), nodes: 3);
+        world.Run(TimeSpan.FromSeconds(89));
+        Assert.Equal(GangPhase.Starting, world.State.Phase);
+        var now = world.Now + TimeSpan.FromSeconds(31);
+        var result = GangMachine.Step(world.State, [], now);
+        result = GangMachine.Step(result.State, [new RecordSaved(result.State.SaveSequence)], now);
+        var deletion = result.Effects.OfType<DeletePod>().First();
+        result = GangMachine.Step(result.State, [new EffectFailed(deletion, "away", Fatal: false)], now);
+
+        Assert.NotEqual(Stage.Ended, result.State.Stage);
+        Assert.NotNull(result.NextWake);
+        result = GangMachine.Step(result.State, [new Tick()], result.NextWake!.Value);
+        Assert.Contains(result.Effects, e => e is DeletePod again && again.Name == deletion.Name);
+    }
+
+    [Fact]
     public void Step_StopRequested_StopsAndDeletesTheGang()
     {
         var world = Started();
