@@ -41,6 +41,22 @@ public sealed class GangTests
         Assert.Equal(before, await PodsAsync(lab));
     }
 
+    [EmbeddedFact("the way in which the agent comes is chosen for the whole run elsewhere")]
+    public async Task Recovery_AgentFromInitContainer_RestartsAllInPlace()
+    {
+        await using var lab = await Lab.StartAsync(2);
+        var request = lab.Cluster.Request(2, 0, ["sh", "-c", "exec sleep 3600"]) with { Delivery = AgentDelivery.InitContainer };
+        var gang = await lab.LaunchAsync(request.Describe());
+        await lab.RunningAsync(gang, 1);
+        await lab.Cluster.KillWorkerAsync(gang.Status.Workers[1].Pod);
+        await lab.RunningAsync(gang, 2);
+        var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
+
+        Assert.All(plan.Steps, s => Assert.Equal(RecoveryStep.RestartInPlace, s.Step));
+        using var client = lab.CreateClient();
+        Assert.All((await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace)).Items, p => Assert.Equal("gang-agent", p.Spec.InitContainers.Single().Name));
+    }
+
     [Fact]
     public async Task Recovery_ApplicationError_NamesTheCodeAndTheLastWords()
     {
