@@ -79,6 +79,7 @@ public sealed partial class EmbeddedCluster
         _nodes = new(_plane);
         _handler.PodLog = async (ns, pod, container, _, ct) =>
             System.Text.Encoding.UTF8.GetBytes(await ReadLogAsync(pod, container, ns, ct).ConfigureAwait(false));
+        _handler.Exec.Start = _plane.Exec;
         components.Add(new NodesComponent(this));
     }
 

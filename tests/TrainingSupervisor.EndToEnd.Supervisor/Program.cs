@@ -5,7 +5,7 @@ using TrainingSupervisor;
 using TrainingSupervisor.EndToEnd;
 
 // e2e-supervisor REQUEST: launches or takes over the gang, says how it goes on standard output, and ends with the gang or with standard input.
-var request = GangRequest.FromJson(args[0]);
+// e2e-supervisor cluster ...: an embedded cluster for other processes, until the end of standard input.
 using var stopping = new CancellationTokenSource();
 _ = Task.Run(async () =>
 {
@@ -16,6 +16,9 @@ _ = Task.Run(async () =>
     await stopping.CancelAsync();
 });
 
+if (args[0] == "cluster") return await SeparateCluster.RunAsync(args[1..], stopping.Token);
+
+var request = GangRequest.FromJson(args[0]);
 var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
 builder.Logging.AddSimpleConsole().SetMinimumLevel(LogLevel.Information);
 builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);

@@ -45,8 +45,8 @@ internal sealed class Lab : IAsyncDisposable
         return lab;
     }
 
-    /// <summary>A worker that does nothing until it is killed.</summary>
-    public GangBuilder Idle(int workers, int spares = 0) => Describe(workers, spares, "sh", "-c", "echo $$ > $GANG_DIR/pid; exec sleep 3600");
+    /// <summary>A worker that does nothing until it is killed. In a container's command, $$ is how Kubernetes writes one $.</summary>
+    public GangBuilder Idle(int workers, int spares = 0) => Describe(workers, spares, "sh", "-c", "echo $$$$ > $GANG_DIR/pid; exec sleep 3600");
 
     public GangBuilder Describe(int workers, int spares, params string[] command) => _change(Cluster.Request(workers, spares, command)).Describe();
 

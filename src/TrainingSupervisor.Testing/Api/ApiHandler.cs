@@ -24,6 +24,7 @@ internal sealed class ApiHandler
         _log = log;
         _pager = new(store);
         _resources = new(store, _pager, new(options, store), options);
+        Exec = new(store, options);
         store.Compacted += _pager.Forget;
         foreach (var ns in (ReadOnlySpan<string>)["default", "kube-system", "kube-public", "kube-node-lease"])
         {
@@ -37,6 +38,8 @@ internal sealed class ApiHandler
         get => _resources.PodLog;
         set => _resources.PodLog = value;
     }
+
+    public ExecHandler Exec { get; }
 
     /// <summary>A restart forgets what continue tokens need, as a real API server does.</summary>
     public void Restarted() => _pager.Forget();
@@ -106,7 +109,7 @@ internal sealed class ApiHandler
         await WriteAsync(context, response).ConfigureAwait(false);
     }
 
-    /// <summary>Returns null when the answer was a watch.</summary>
+    /// <summary>Returns null when the answer was a stream.</summary>
     private async Task<ApiResponse?> AnswerAsync(HttpContext context, ApiCall? call, ApiRequestInfo info)
     {
         var path = context.Request.Path.Value ?? "";
@@ -127,6 +130,16 @@ internal sealed class ApiHandler
         }
 
         TokenAuthority.Authorize(identity, call);
+        if (call is { Subresource: "exec", Verb: "get" or "create" } && call.Type == ResourceType.Pods && Exec.Start is not null)
+        {
+            if (Exec.NeedsCreate)
+            {
+                TokenAuthority.Authorize(identity, call with { Verb = "create" });
+            }
+
+            return await Exec.HandleAsync(context, call, () => Enter(info, 101)).ConfigureAwait(false);
+        }
+
         if (call.Verb != "watch")
         {
             return await _resources.HandleAsync(call, context.Request).ConfigureAwait(false);

@@ -145,6 +145,7 @@ internal sealed class ApiServer(EmbeddedClusterOptions options, ApiHandler handl
             });
         });
         var app = builder.Build();
+        app.UseWhen(c => c.Request.Path.Value?.EndsWith("/exec", StringComparison.Ordinal) == true, exec => exec.UseWebSockets());
         app.Run(handler.HandleAsync);
         return app;
     }

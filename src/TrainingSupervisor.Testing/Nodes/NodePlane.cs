@@ -63,6 +63,22 @@ internal sealed class NodePlane : IAsyncDisposable
         _kubelets.Values.Select(k => k.Find(ns, pod)).FirstOrDefault(w => w is not null)
         ?? throw new KeyNotFoundException($"Pod {ns}/{pod} is on no node.");
 
+    /// <summary>Starts a command beside a container.</summary>
+    /// <exception cref="ApiError">500: the node cannot be reached, or the container does not run.</exception>
+    /// <exception cref="ContainerStartException">There is no such program.</exception>
+    public IAttachedCommand Exec(string ns, string pod, string container, IReadOnlyList<string> command)
+    {
+        var node = Context.Store.Get(ResourceType.Pods, ns, pod).At("spec").Text("nodeName") ?? "";
+        if (!_kubelets.TryGetValue(node, out var kubelet) || !kubelet.IsConnected)
+        {
+            throw ApiError.Of(500, "InternalError", $"error dialing backend: dial tcp: lookup {node}: no route to host");
+        }
+
+        return kubelet.Find(ns, pod) is { } worker
+            ? worker.Exec(container, command)
+            : throw ApiError.Of(500, "InternalError", $"unable to upgrade connection: pod does not exist");
+    }
+
     public void Evict(string ns, string pod)
     {
         Context.Store.Update(ResourceType.Pods, ns, pod, obj => Disruption.Mark(

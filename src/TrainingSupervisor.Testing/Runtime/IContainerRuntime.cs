@@ -9,4 +9,8 @@ internal interface IContainerRuntime : IAsyncDisposable
 
     /// <summary>Runs a command to its end beside a container and returns its exit code, or null when time ran out.</summary>
     Task<int?> ExecuteAsync(ContainerLaunch launch, TimeSpan timeout, CancellationToken cancellationToken);
+
+    /// <summary>Starts a command beside a container, its streams with the caller.</summary>
+    /// <exception cref="ContainerStartException">The process cannot be started.</exception>
+    IAttachedCommand Attach(ContainerLaunch launch);
 }

@@ -60,6 +60,19 @@ internal sealed class ProcessRuntime : IContainerRuntime
         }
     }
 
+    public IAttachedCommand Attach(ContainerLaunch launch)
+    {
+        var environment = EnvironmentOf(launch);
+        try
+        {
+            return AttachedProcess.Start(Resolve(launch, environment), environment);
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException or IOException)
+        {
+            throw new ContainerStartException(e.Message, e);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var container in _containers.Keys)
@@ -77,7 +90,7 @@ internal sealed class ProcessRuntime : IContainerRuntime
         }
     }
 
-    private IChildProcess StartProcess(ContainerLaunch launch)
+    private Dictionary<string, string> EnvironmentOf(ContainerLaunch launch)
     {
         var environment = new Dictionary<string, string>();
         foreach (var name in s_inherited)
@@ -95,6 +108,12 @@ internal sealed class ProcessRuntime : IContainerRuntime
 
         environment[ProcessTree.ContainerVariable] = launch.Id;
         environment[ProcessTree.ClusterVariable] = _dataDirectory;
+        return environment;
+    }
+
+    private IChildProcess StartProcess(ContainerLaunch launch)
+    {
+        var environment = EnvironmentOf(launch);
         var command = Resolve(launch, environment);
         try
         {

@@ -7,7 +7,29 @@ internal sealed class SimulatedRuntime : IContainerRuntime
 
     public Task<int?> ExecuteAsync(ContainerLaunch launch, TimeSpan timeout, CancellationToken cancellationToken) => Task.FromResult<int?>(0);
 
+    public IAttachedCommand Attach(ContainerLaunch launch) => new SimulatedCommand();
+
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>A command that does nothing and succeeds.</summary>
+internal sealed class SimulatedCommand : IAttachedCommand
+{
+    public Stream Input => Stream.Null;
+
+    public Stream Output => Stream.Null;
+
+    public Stream Error => Stream.Null;
+
+    public Task<int> Exited { get; } = Task.FromResult(0);
+
+    public void Kill()
+    {
+    }
+
+    public void Dispose()
+    {
+    }
 }
 
 /// <summary>One run of a simulated container.</summary>

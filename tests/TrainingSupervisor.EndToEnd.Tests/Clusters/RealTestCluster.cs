@@ -51,7 +51,7 @@ internal sealed class RealTestCluster : ITestCluster
         Namespace = Namespace,
         Workers = workers,
         Spares = spares,
-        WorkerImage = Variable("WORKER_IMAGE") ?? throw Missing("WORKER_IMAGE", "an image with a shell, such as busybox:1.37"),
+        WorkerImage = Variable("WORKER_IMAGE") ?? throw Missing("WORKER_IMAGE", "an image with a shell and a C library, such as debian:12"),
         Command = command,
         Agent = Variable("AGENT_IMAGE") ?? Variable("AGENT_PATH") ?? "/gang-agent",
         Delivery = _delivery,
@@ -66,7 +66,8 @@ internal sealed class RealTestCluster : ITestCluster
 
     public async Task KillWorkerAsync(string pod)
     {
-        string[] command = ["sh", "-c", "kill -9 $(cat /gang/run/pid)"];
+        // An exec has the environment of the container, and no expansion of its words as a container's command has.
+        string[] command = ["sh", "-c", "kill -9 $(cat $GANG_DIR/pid)"];
         var code = await _client.NamespacedPodExecAsync(pod, Namespace, "worker", command, tty: false, static (_, output, error) => Task.WhenAll(output.CopyToAsync(Stream.Null), error.CopyToAsync(Stream.Null)), CancellationToken.None);
         if (code != 0) throw new InvalidOperationException($"kill in {pod} ended with {code}");
     }

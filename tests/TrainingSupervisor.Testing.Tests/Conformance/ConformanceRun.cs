@@ -11,7 +11,7 @@ public sealed class ConformanceRun : IAsyncLifetime
     internal IReadOnlyList<ScenarioResult> Results { get; private set; } = [];
 
     internal static IReadOnlyList<Scenario> Scenarios { get; } =
-        [.. PodScenarios.All().Concat(NodeScenarios.All()).Concat(HttpScenarios.All()).Concat(WatchScenarios.All())
+        [.. PodScenarios.All().Concat(NodeScenarios.All()).Concat(HttpScenarios.All()).Concat(WatchScenarios.All()).Concat(ExecScenarios.All())
             .OrderBy(s => s.Group, StringComparer.Ordinal).ThenBy(s => s.Name, StringComparer.Ordinal)];
 
     public async Task InitializeAsync()

@@ -13,7 +13,6 @@ internal static class KnownDifferences
     public static IReadOnlyDictionary<string, string> Impossible { get; } = new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
         ["encodings"] = "the API server speaks JSON only",
-        ["exec-websocket"] = "there is no exec into containers",
         ["ra-job.job"] = "there is no Job controller; its Pods are played as ra-job",
         ["watch-slow-reader"] = "no watcher is dropped for being slow; ApiFaults.DropWatches shows a client the same",
     };
