@@ -46,7 +46,7 @@ internal sealed class ExecStream(WebSocket socket, ExecOptions options, Cancella
         await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, aborted).ConfigureAwait(false);
 
         // What the client still sends must be read, or the connection's end would take our last words from it.
-        await Task.WhenAny(reading, Task.Delay(s_goodbye, aborted)).ConfigureAwait(false);
+        await Task.WhenAny(reading, Task.Delay(s_goodbye, TimeProvider.System, aborted)).ConfigureAwait(false);
     }
 
     public void Dispose() => _sending.Dispose();
