@@ -29,6 +29,8 @@ internal static class ConformanceReport
 
         **Watches.** The kinds of events in order, and the content of bookmarks and errors.
 
+        **Exec.** The protocol that was chosen, each message with its channel, and the code of the close; not the random identity in a message.
+
         What is done otherwise than in the recordings: whole seconds of `sleep` in commands take 0.4 of their time, and so does
         CrashLoopBackOff; the deadline of `active-deadline` is 2 s; probes have 20 s for an answer and
         the startup probe comes every 2 s; files outside of mounts lie in the shared volume, because
