@@ -34,6 +34,9 @@ internal sealed record AgentRefused(string Pod, string PodUid, string Reason, lo
 /// <summary>The first full list of Pods and Nodes is in: what is not known now is not there.</summary>
 internal sealed record CacheSynced : GangInput;
 
+/// <summary>The release of this attempt has been handed to the agents' streams.</summary>
+internal sealed record ReleaseSent(int Attempt) : GangInput;
+
 internal sealed record RecordSaved(long Sequence) : GangInput;
 
 /// <summary>An effect failed for good (retries are over) or was refused.</summary>

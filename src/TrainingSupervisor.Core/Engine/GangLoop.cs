@@ -108,7 +108,10 @@ internal sealed class GangLoop : IAsyncDisposable
         {
             case Publish publish: _publish(publish.Event); break;
             case RestartWorker restart: _agents!.Restart(restart); break;
-            case ReleaseGang release: _agents!.Release(release); break;
+            case ReleaseGang release:
+                _agents!.Release(release);
+                Post(new ReleaseSent(release.Attempt));
+                break;
             case QuiesceWorker quiesce: _agents!.Quiesce(quiesce); break;
             case HaltAgent halt: _agents!.Halt(halt); break;
             case SaveRecord save: _saves.Writer.TryWrite(save); break;

@@ -23,6 +23,9 @@ internal static class InputReducer
             case AgentRefused refused: draft.Notice($"the agent in {refused.Pod} refused a command: {refused.Reason}"); break;
             case CacheSynced: Synced(draft); break;
             case RecordSaved saved: draft.Set(s => s with { SavedSequence = Math.Max(s.SavedSequence, saved.Sequence) }); break;
+            case ReleaseSent sent when sent.Attempt == draft.State.Attempt:
+                draft.Set(s => s.Timing is { ReleaseSent: null } t ? s with { Timing = t with { ReleaseSent = draft.Now } } : s);
+                break;
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
             case FailureReported reported: FailureDetector.Report(draft, reported.Failure); break;

@@ -63,7 +63,11 @@ public sealed record RecoveryTiming(
     DateTimeOffset? Restarted,
     DateTimeOffset? BarrierComplete,
     DateTimeOffset? Released,
-    DateTimeOffset? FirstStep);
+    DateTimeOffset? FirstStep)
+{
+    /// <summary>When the release had been handed to every agent's stream: what follows until <see cref="Released"/> is the agents starting their workers.</summary>
+    public DateTimeOffset? ReleaseSent { get; init; }
+}
 
 /// <summary>A worker, or a spare, as the supervisor sees it.</summary>
 /// <param name="Worker">The worker; null for a spare.</param>

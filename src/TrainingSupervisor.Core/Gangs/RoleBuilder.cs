@@ -23,7 +23,9 @@ public sealed class RoleBuilder
     public RoleBuilder WithImage(string image) => With(Role with { Image = image });
 
     /// <summary>Sets the worker's command. The agent starts it when the barrier opens.</summary>
-    /// <param name="command">The program and its arguments.</param>
+    /// <param name="command">
+    /// The program and its arguments. Kubernetes expands <c>$(NAME)</c> in them, and reads <c>$$</c> as <c>$</c>, as in any container's command.
+    /// </param>
     public RoleBuilder WithCommand(params IEnumerable<string> command) => With(Role with { Command = [.. command] });
 
     /// <summary>Sets an environment variable of the worker.</summary>
