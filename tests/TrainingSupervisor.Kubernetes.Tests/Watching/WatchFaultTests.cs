@@ -93,16 +93,20 @@ public sealed class WatchFaultTests
         var goes = await rig.CreateAsync();
         for (var i = 0; i < 4; i++) await rig.CreateAsync();
         var once = 0;
+        var compacted = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         rig.Proxy.Intercept = async context =>
         {
             if (!context.Request.Path.Value!.EndsWith("/pods", StringComparison.Ordinal) || !context.Request.Query.ContainsKey("watch") || Interlocked.Exchange(ref once, 1) == 1) return false;
             await rig.DeleteAsync(goes);
             await rig.CreateAsync();
             rig.Cluster.Api.CompactHistory();
+            compacted.SetResult();
             return false;
         };
         rig.Watch();
         await rig.SyncedAsync();
+        // The lists are told before the watch is opened: until then the cache is equal to a truth that is still to change.
+        await compacted.Task.WaitAsync(TimeSpan.FromSeconds(60));
         await rig.CaughtUpAsync();
 
         Assert.Contains(rig.Told, i => i is PodGone gone && gone.Name == goes);
