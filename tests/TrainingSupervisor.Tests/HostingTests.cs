@@ -32,6 +32,8 @@ public sealed class HostingTests
     [InlineData("10.0.0.7")]
     [InlineData("supervisor.ml.svc:8443")]
     [InlineData("https://supervisor.example:443")]
+    [InlineData("fd00::7")]
+    [InlineData("[fd00::7]:8443")]
     public void Validate_AdvertisedAddress_IsTaken(string address) =>
         Assert.True(new OptionsValidator().Validate(null, new TrainingSupervisorOptions { Gateway = { AdvertisedAddress = address } }).Succeeded);
 

@@ -157,9 +157,9 @@ internal sealed class GangLoop : IAsyncDisposable
         await foreach (var first in _saves.Reader.ReadAllAsync(cancellationToken))
         {
             var save = first;
-            while (_saves.Reader.TryRead(out var later)) save = later;
             for (var wait = FirstSaveWait; ; wait = wait * 2 < LongestSaveWait ? wait * 2 : LongestSaveWait)
             {
+                while (_saves.Reader.TryRead(out var later)) save = later;
                 try
                 {
                     await _cluster.SaveRecordAsync(_state.Spec, save.Record, cancellationToken);
@@ -169,8 +169,6 @@ internal sealed class GangLoop : IAsyncDisposable
                 {
                     Post(new EffectFailed(save, e.Message, Fatal: false));
                     await Task.Delay(wait, _time, cancellationToken);
-                    // What has been decided meanwhile is in the latest.
-                    while (_saves.Reader.TryRead(out var later)) save = later;
                 }
             }
 

@@ -66,13 +66,13 @@ internal static class PodKeeper
     {
         if (pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
-        if (pod.CreateSent is not null && draft.Now < pod.TryAgainAt)
+        if (draft.Now < pod.TryAgainAt)
         {
             draft.WakeAt(pod.TryAgainAt);
             return;
         }
 
-        draft.Put(pod with { CreateSent = draft.Now, TryAgainAt = draft.Now + Doubt });
+        draft.Put(pod with { TryAgainAt = draft.Now + Doubt });
         draft.Emit(new CreatePod(new PodRequest
         {
             Name = pod.Name,

@@ -41,7 +41,6 @@ internal sealed record PodState
 
     /// <summary>The save that must be through before this Pod may be created.</summary>
     public long NeedsSaved { get; init; }
-    public DateTimeOffset? CreateSent { get; init; }
     public DateTimeOffset? DeleteSent { get; init; }
     public bool DeleteForced { get; init; }
     public bool DeleteFailed { get; init; }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using TrainingSupervisor.Gateway;
 
 namespace TrainingSupervisor;
 
@@ -22,16 +23,17 @@ internal sealed class OptionsValidator : IValidateOptions<TrainingSupervisorOpti
         Check(kubernetes.MaxConcurrentRequests > 0, $"Kubernetes.MaxConcurrentRequests is {kubernetes.MaxConcurrentRequests}; use at least 1.");
         Check(!string.IsNullOrWhiteSpace(kubernetes.Identity), "Kubernetes.Identity is empty; leave it out for one of this process's own.");
         Check(options.Gateway.Port is >= 0 and <= 65535, $"Gateway.Port is {options.Gateway.Port}; use 1 to 65535, or 0 for a free one.");
-        Check(IsAddress(options.Gateway.AdvertisedAddress),
+        Check(IsAddress(options.Gateway),
             $"Gateway.AdvertisedAddress is '{options.Gateway.AdvertisedAddress}'; use host, host:port or https://host:port.");
         return found.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(found);
     }
 
-    private static bool IsAddress(string? address)
+    /// <summary>Judged by what the gateway makes of it; the port stands for the one that it will listen on.</summary>
+    private static bool IsAddress(GatewayOptions gateway)
     {
-        if (address is null) return true;
-        if (address.Contains("://", StringComparison.Ordinal) && !address.StartsWith("https://", StringComparison.Ordinal)) return false;
-        return Uri.TryCreate(address.StartsWith("https://", StringComparison.Ordinal) ? address : $"https://{address}", UriKind.Absolute, out var uri)
+        if (gateway.AdvertisedAddress is null) return true;
+        return !string.IsNullOrWhiteSpace(gateway.AdvertisedAddress)
+            && Uri.TryCreate(AdvertisedEndpoint.Of(gateway, port: 1), UriKind.Absolute, out var uri)
             && uri is { Host.Length: > 0, PathAndQuery: "/", UserInfo: "" };
     }
 }

@@ -8,8 +8,6 @@ namespace TrainingSupervisor.EndToEnd.Tests;
 /// <summary>A cluster that somebody else runs, named by environment variables (docs/real-cluster.md). Each test gets a namespace of its own.</summary>
 internal sealed class RealTestCluster : ITestCluster
 {
-    public const string KubeConfigVariable = "GANG_E2E_KUBECONFIG";
-
     private readonly k8s.Kubernetes _client;
     private readonly AgentDelivery _delivery;
 
