@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using TrainingSupervisor.Testing;
 
 namespace TrainingSupervisor.EndToEnd.Tests;
@@ -64,7 +63,7 @@ public sealed class PartitionTests : IDisposable
         // A long Lease, so that the short partition is over well before it is late; a short one would be a lost node, rightly.
         var cluster = await EmbeddedTestCluster.StartAsync(5, o => o.NodeLeaseDuration = TimeSpan.FromSeconds(8));
         var embedded = cluster.Embedded;
-        var port = FreePort();
+        var port = FreePort.Next();
         var supervisor = embedded.CreateRelay(new IPEndPoint(IPAddress.Loopback, port));
         var api = embedded.CreateRelay(new IPEndPoint(IPAddress.Loopback, embedded.Address.Port));
         return await Lab.StartAsync(cluster, r => r with
@@ -75,27 +74,11 @@ public sealed class PartitionTests : IDisposable
         });
     }
 
-    private GangBuilder Gang(Lab lab, int spares)
-    {
-        // The lock is held by whatever lives of this worker: a second one of its rank finds it taken.
-        var script = $"""
-            cd {_directory} && exec 9>rank-$RANK.lock && (flock -n 9 || echo "$GANG_ATTEMPT $RANK" >> twice)
-            echo "$GANG_ATTEMPT $RANK" >> starts
-            exec sleep 3600
-            """;
-        return lab.Describe(3, spares, "sh", "-c", script);
-    }
+    private GangBuilder Gang(Lab lab, int spares) => lab.Describe(3, spares, "sh", "-c", RankLock.Script(_directory, "sleep 3600"));
 
     private static async Task WaitAsync(Lab lab, Func<bool> until)
     {
         using var patience = new CancellationTokenSource(lab.Cluster.Patience);
         while (!until()) await Task.Delay(20, patience.Token);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -85,13 +85,10 @@ public sealed class SupervisorDeathTests : IDisposable
     {
         var directory = Path.Combine(_directory, name);
         Directory.CreateDirectory(Path.Combine(directory, "faults"));
-        // The lock is held by whatever lives of this worker: a second one of its rank finds it taken.
-        var script = $"""
-            cd {directory} && exec 9>rank-$RANK.lock && (flock -n 9 || echo "$GANG_ATTEMPT $RANK" >> twice)
-            echo "$GANG_ATTEMPT $RANK" >> starts
-            exec {EmbeddedTestCluster.Metadata("Trainer")} --text {EmbeddedTestCluster.Metadata("Text")} --checkpoints . --faults faults \
+        var script = RankLock.Script(directory, $"""
+            {EmbeddedTestCluster.Metadata("Trainer")} --text {EmbeddedTestCluster.Metadata("Text")} --checkpoints . --faults faults \
               --steps {Steps} --checkpoint-every 4 --batch 16 --step-delay-ms {stepDelay}
-            """;
+            """);
         return cluster.Request(Workers, 0, ["sh", "-c", script]) with { Name = name, KubeConfig = cluster.KubeConfigFile, LeaseSeconds = 1, BarrierSeconds = 60 };
     }
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Xml.Linq;
 using k8s;
 
@@ -55,7 +53,7 @@ public sealed class RealClusterTests : IDisposable
             ["AGENT_IMAGE"] = "local/gang-agent:1",
             ["ADVERTISE"] = "127.0.0.1",
             ["LISTEN"] = "127.0.0.1",
-            ["PORT"] = $"{FreePort()}",
+            ["PORT"] = $"{FreePort.Next()}",
         })
         {
             start.Environment["GANG_E2E_" + name] = value;
@@ -100,12 +98,5 @@ public sealed class RealClusterTests : IDisposable
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         while ((await admin.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: patience.Token)).Items.Count > 0) await Task.Delay(50, patience.Token);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
