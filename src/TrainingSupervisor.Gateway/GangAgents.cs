@@ -131,6 +131,8 @@ internal sealed class GangAgents : IGangAgents
         Halt = new Halt { ExitCode = command.ExitCode, GraceMs = (int)command.Grace.TotalMilliseconds, Reason = command.Reason },
     });
 
+    public void Run(RunCommand command) => throw new NotImplementedException();
+
     public ValueTask DisposeAsync()
     {
         lock (_gate) return new ValueTask(_disposing ??= StopAsync());

@@ -25,6 +25,12 @@ internal sealed record QuiesceWorker(string Pod, string PodUid, int Attempt, int
 
 internal sealed record HaltAgent(string Pod, string PodUid, int ExitCode, TimeSpan Grace, string Reason) : GangEffect;
 
+/// <summary>
+/// Have the agent run a command of the user's beside the worker and say what came of it (CommandRan). The worker need not run. An agent that
+/// is asked for the same id again answers with what it has, and does not run it twice.
+/// </summary>
+internal sealed record RunCommand(string Pod, string PodUid, string Id, ImmutableArray<string> Command, TimeSpan Timeout) : GangEffect;
+
 /// <summary>Delete the gang record, and with it all that it owns.</summary>
 internal sealed record DeleteGang : GangEffect;
 

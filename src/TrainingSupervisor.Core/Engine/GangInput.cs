@@ -29,6 +29,9 @@ internal sealed record ProgressSeen(string Pod, string PodUid, ProgressObservati
 
 internal sealed record QuiesceAnswered(string Pod, string PodUid, int Attempt, bool Saved) : GangInput;
 
+/// <summary>What came of a RunCommand: the exit code (128 + signal for a signal, -1 if it could not be started) and the last 16 KiB of its output.</summary>
+internal sealed record CommandRan(string Pod, string PodUid, string Id, int ExitCode, bool TimedOut, string Output) : GangInput;
+
 internal sealed record AgentRefused(string Pod, string PodUid, string Reason, long Term, int Attempt) : GangInput;
 
 /// <summary>The first full list of Pods and Nodes is in: what is not known now is not there.</summary>

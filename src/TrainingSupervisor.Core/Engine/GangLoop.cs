@@ -114,6 +114,7 @@ internal sealed class GangLoop : IAsyncDisposable
                 break;
             case QuiesceWorker quiesce: _agents!.Quiesce(quiesce); break;
             case HaltAgent halt: _agents!.Halt(halt); break;
+            case RunCommand run: _agents!.Run(run); break;
             case SaveRecord save: _saves.Writer.TryWrite(save); break;
             case CreatePod create: Call(create, _cluster.CreatePodAsync(_state.Spec, create.Request, cancellationToken)); break;
             case DeletePod delete: Call(delete, _cluster.DeletePodAsync(_state.Spec, delete.Name, delete.Uid, delete.Force, cancellationToken)); break;

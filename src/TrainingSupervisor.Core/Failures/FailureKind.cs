@@ -33,8 +33,14 @@ public enum FailureKind
     /// <summary>The Pod was deleted, and not by this supervisor.</summary>
     PodDeleted,
 
+    /// <summary>The node is about to go: a cordon, a drain, a spot or shutdown notice, planned maintenance. The worker still trains.</summary>
+    NodeDraining,
+
     /// <summary>The node is gone, or cut off: its agent is silent and so is its kubelet.</summary>
     NodeLost,
+
+    /// <summary>The node says of itself that it is broken: a condition by name, a taint, or a health system's annotation.</summary>
+    NodeUnhealthy,
 
     /// <summary>The agent has been silent for the whole fence period and its Pod is not accounted for.</summary>
     AgentLost,
@@ -42,11 +48,17 @@ public enum FailureKind
     /// <summary>No worker has done a step for too long.</summary>
     Hang,
 
+    /// <summary>A worker's own work, not its waiting, takes persistently longer than its peers'.</summary>
+    Straggler,
+
     /// <summary>A Pod was not at the barrier by the deadline of the first start.</summary>
     StartTimeout,
 
     /// <summary>A Pod was not at the barrier by the deadline of a recovery.</summary>
     BarrierTimeout,
+
+    /// <summary>A restart in place was ordered, and the Pod's containers did not come back.</summary>
+    RestartStuck,
 
     /// <summary>No node fits the Pod.</summary>
     Unschedulable,

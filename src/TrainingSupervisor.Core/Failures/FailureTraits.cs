@@ -6,10 +6,11 @@ internal static class FailureTraits
     public static bool BlamesPod(this FailureKind kind) => kind is
         FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted or FailureKind.NodeLost or FailureKind.AgentLost
         or FailureKind.StartTimeout or FailureKind.BarrierTimeout or FailureKind.ImageUnavailable or FailureKind.InvalidPod
-        or FailureKind.Unschedulable;
+        or FailureKind.Unschedulable or FailureKind.NodeDraining or FailureKind.NodeUnhealthy or FailureKind.RestartStuck;
 
     /// <summary>The node is to blame: the new Pod must land elsewhere.</summary>
-    public static bool BlamesNode(this FailureKind kind) => kind is FailureKind.NodeLost or FailureKind.AgentLost;
+    public static bool BlamesNode(this FailureKind kind) => kind is
+        FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining;
 
     /// <summary>Trying again cannot cure it.</summary>
     public static bool IsHopeless(this FailureKind kind) => kind is
@@ -20,10 +21,10 @@ internal static class FailureTraits
     /// </summary>
     public static int CauseRank(this FailureKind kind) => kind switch
     {
-        FailureKind.NodeLost or FailureKind.AgentLost => 0,
+        FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy => 0,
         FailureKind.ImageUnavailable or FailureKind.InvalidPod or FailureKind.StartError => 0,
         FailureKind.OutOfMemory => 1,
-        FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted => 1,
+        FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted or FailureKind.NodeDraining => 1,
         FailureKind.Killed => 2,
         FailureKind.HealthCheckFailed => 2,
         FailureKind.ApplicationError => 3,

@@ -31,4 +31,26 @@ internal sealed record WorkerExit
 }
 
 /// <summary>What a worker said of its progress.</summary>
-internal sealed record ProgressObservation(int Attempt, long Step, long Checkpoint, string Phase, string Unhealthy);
+internal sealed record ProgressObservation(int Attempt, long Step, long Checkpoint, string Phase, string Unhealthy)
+{
+    /// <summary>
+    /// Seconds that the worker itself took for a step, without its waiting for others, by its own word: the mean over the steps that this
+    /// report adds. Null if it says nothing of it.
+    /// </summary>
+    public double? OwnSeconds { get; init; }
+
+    /// <summary>Who found it unhealthy.</summary>
+    public UnhealthySource UnhealthyBy { get; init; }
+}
+
+internal enum UnhealthySource
+{
+    /// <summary>The worker's own line "unhealthy ...".</summary>
+    Worker,
+
+    /// <summary>The user's health command, run by the agent.</summary>
+    HealthCommand,
+
+    /// <summary>A line on the worker's stderr that matches a failure pattern.</summary>
+    LogPattern,
+}

@@ -16,6 +16,18 @@ internal sealed record NodeObservation
     /// <summary><c>key:effect</c> of each taint.</summary>
     public ImmutableArray<string> Taints { get; init; } = [];
 
+    /// <summary>metadata.labels.</summary>
+    public ImmutableDictionary<string, string> Labels { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Every condition but Ready that is True, in the order of the status.</summary>
+    public ImmutableArray<NodeCondition> Conditions { get; init; } = [];
+
+    /// <summary>The annotation training-supervisor.dev/failure: what a health system says of this node, as <c>Kind: evidence</c>.</summary>
+    public string? Reported { get; init; }
+
+    /// <summary>The Node object was deleted.</summary>
+    public bool Deleted { get; init; }
+
     /// <summary>status.declaredFeatures has RestartAllContainersOnContainerExits.</summary>
     public bool RestartsInPlace { get; init; }
 
@@ -25,3 +37,6 @@ internal sealed record NodeObservation
     /// <summary>spec.leaseDurationSeconds of the node's Lease; nodes renew at a quarter of it.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(40);
 }
+
+/// <summary>One condition of a Node.</summary>
+internal sealed record NodeCondition(string Type, string Reason, string Message);

@@ -45,6 +45,9 @@ internal sealed record PodObservation
     public string? DisruptionReason { get; init; }
     public string? DisruptionMessage { get; init; }
 
+    /// <summary>The annotation training-supervisor.dev/failure: what a health system says of this Pod, as <c>Kind: evidence</c>.</summary>
+    public string? Reported { get; init; }
+
     public DateTimeOffset Created { get; init; }
 
     /// <summary>Init containers first, then the others, in the order of the status.</summary>

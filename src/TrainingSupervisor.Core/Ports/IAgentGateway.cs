@@ -24,4 +24,6 @@ internal interface IGangAgents : IAsyncDisposable
     void Quiesce(QuiesceWorker command);
 
     void Halt(HaltAgent command);
+
+    void Run(RunCommand command);
 }
