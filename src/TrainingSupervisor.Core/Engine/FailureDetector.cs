@@ -1,4 +1,4 @@
-using TrainingSupervisor.Observations;
+using TrainingSupervisor.Engine.Learning;
 
 namespace TrainingSupervisor.Engine;
 
@@ -16,14 +16,15 @@ internal static class FailureDetector
             else if (LossDetector.Find(draft, pod) is { } lost) Report(draft, lost);
         }
 
-        if (draft.State.Stage == Stage.Running && HangDetector.Find(draft) is { } hang) Report(draft, hang);
+        if (draft.State.Stage != Stage.Running) return;
+        HangDetector.Run(draft);
+        StragglerDetector.Run(draft);
     }
 
     /// <summary>The same end is seen twice, by the agent and in the Pod's status: the first stays, unless the second is likelier the cause.</summary>
     public static void Report(GangDraft draft, Failure failure)
     {
         var target = draft.State.Stage is Stage.Running or Stage.Releasing or Stage.Gathering ? draft.State.Attempt + 1 : draft.State.Attempt;
-        failure = failure with { Noticed = draft.Now };
         if (failure.Pod is { } name && draft.Find(name) is { } pod)
         {
             // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
@@ -33,6 +34,13 @@ internal static class FailureDetector
             draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
         }
 
+        Add(draft, failure);
+    }
+
+    /// <summary>For detectors that know themselves what they have reported already.</summary>
+    public static void Add(GangDraft draft, Failure failure)
+    {
+        failure = failure with { Noticed = draft.Now };
         draft.Set(s => s with { Failures = s.Failures.Add(failure) });
         draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
     }

@@ -162,11 +162,10 @@ internal sealed class GangDraft
         {
             if (_pods.TryGetValue(name, out var pod) && !pod.Doomed)
             {
-                var rank = _state.Workers.IndexOf(name);
-                var status = Status(pod, rank);
-                if (before is null || Status(before, rank) with { Step = status.Step } != status)
+                var status = Status(pod, 0);
+                if (before is null || Status(before, 0) with { Step = status.Step } != status)
                 {
-                    Tell(new WorkerChanged(Spec.Name, Now, status));
+                    Tell(new WorkerChanged(Spec.Name, Now, Status(pod, _state.Workers.IndexOf(name))));
                 }
             }
         }

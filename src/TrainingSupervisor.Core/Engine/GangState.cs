@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrainingSupervisor.Engine.Learning;
 using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Engine;
@@ -62,6 +63,10 @@ internal sealed record GangState
 
     /// <summary>When a step was last done anywhere, in this attempt.</summary>
     public DateTimeOffset LastAdvance { get; init; }
+
+    /// <summary>What progress has taught, and where this attempt stands by it.</summary>
+    public ProgressBook Progress { get; init; } = ProgressBook.Empty;
+
     /// <summary>Of the recovery under way, until its books are closed.</summary>
     public RecoveryTiming? Timing { get; init; }
     public RecoveryTiming? LastTiming { get; init; }

@@ -1,3 +1,4 @@
+using TrainingSupervisor.Engine.Learning;
 using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Engine;
@@ -20,6 +21,7 @@ internal static class InputReducer
             case QuiesceAnswered answer:
                 if (draft.Find(answer.Pod) is { } quiesced && quiesced.Uid == answer.PodUid) draft.Put(quiesced with { QuiesceAnswered = true });
                 break;
+            case CommandRan ran: HangDetector.Answered(draft, ran); break;
             case AgentRefused refused: draft.Notice($"the agent in {refused.Pod} refused a command: {refused.Reason}"); break;
             case CacheSynced: Synced(draft); break;
             case RecordSaved saved: draft.Set(s => s with { SavedSequence = Math.Max(s.SavedSequence, saved.Sequence) }); break;
@@ -87,17 +89,20 @@ internal static class InputReducer
         }
 
         var runs = seen.Agent.Phase == AgentPhase.Running;
-        draft.Put(pod with
+        var next = pod with
         {
             Uid = seen.PodUid,
             Agent = seen.Agent,
             Connected = true,
+            ConnectedSince = pod.Connected ? pod.ConnectedSince : draft.Now,
             LastSign = draft.Now,
             Address = seen.Address.Length > 0 ? seen.Address : pod.Address,
             Node = seen.Node.Length > 0 ? seen.Node : pod.Node,
             MayRun = pod.MayRun || runs,
             RanAttempt = runs || seen.Agent.Phase == AgentPhase.Exited ? Math.Max(pod.RanAttempt, seen.Agent.Attempt) : pod.RanAttempt,
-        });
+        };
+        draft.Put(next);
+        ProgressLearner.Changed(draft, pod, next);
     }
 
     private static void AgentIsGone(GangDraft draft, AgentGone gone)
@@ -111,8 +116,10 @@ internal static class InputReducer
     private static void Progress(GangDraft draft, ProgressSeen seen)
     {
         if (draft.Find(seen.Pod) is not { } pod || pod.Uid != seen.PodUid) return;
-        var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step > before.Step;
-        draft.Put(pod with { Progress = seen.Progress, LastSign = draft.Now });
+        var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step != before.Step;
+        var next = pod with { Progress = seen.Progress, LastSign = draft.Now };
+        draft.Put(next);
+        ProgressLearner.Changed(draft, pod, next);
         if (advanced && seen.Progress.Attempt == draft.State.Attempt && seen.Progress.Step >= 0 && pod.Worker is not null)
         {
             draft.Set(s => s with

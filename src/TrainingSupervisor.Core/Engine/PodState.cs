@@ -17,6 +17,9 @@ internal sealed record PodState
     /// <summary>What the agent last said of itself; kept after its stream has ended.</summary>
     public AgentObservation? Agent { get; init; }
     public bool Connected { get; init; }
+
+    /// <summary>Since when its agent's stream is up, or was when it was last.</summary>
+    public DateTimeOffset ConnectedSince { get; init; }
     public string Address { get; init; } = "";
     public string? Node { get; init; }
 

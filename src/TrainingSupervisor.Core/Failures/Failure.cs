@@ -24,6 +24,9 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>The last lines of the worker's stderr; empty if unknown.</summary>
     public string StderrTail { get; init; } = "";
 
+    /// <summary>What the gang's diagnostic command said before this was reported (<see cref="GangBuilder.WithHangDiagnostics"/>); empty if there is none.</summary>
+    public string Diagnostics { get; init; } = "";
+
     /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>deadline</c>.</summary>
     public string SeenBy { get; init; } = "";
 

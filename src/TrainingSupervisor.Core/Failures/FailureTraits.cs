@@ -6,11 +6,12 @@ internal static class FailureTraits
     public static bool BlamesPod(this FailureKind kind) => kind is
         FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted or FailureKind.NodeLost or FailureKind.AgentLost
         or FailureKind.StartTimeout or FailureKind.BarrierTimeout or FailureKind.ImageUnavailable or FailureKind.InvalidPod
-        or FailureKind.Unschedulable or FailureKind.NodeDraining or FailureKind.NodeUnhealthy or FailureKind.RestartStuck;
+        or FailureKind.Unschedulable or FailureKind.NodeDraining or FailureKind.NodeUnhealthy or FailureKind.RestartStuck
+        or FailureKind.Straggler;
 
     /// <summary>The node is to blame: the new Pod must land elsewhere.</summary>
     public static bool BlamesNode(this FailureKind kind) => kind is
-        FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining;
+        FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining or FailureKind.Straggler;
 
     /// <summary>Trying again cannot cure it.</summary>
     public static bool IsHopeless(this FailureKind kind) => kind is

@@ -57,9 +57,66 @@ public sealed class GangBuilder
     /// <param name="window">Zero to 10 seconds.</param>
     public GangBuilder WithGatherWindow(TimeSpan window) => With(_spec with { GatherWindow = window });
 
-    /// <summary>Switches hang detection on: a gang in which nobody reports a step for so long hangs. Off by default.</summary>
+    /// <summary>
+    /// Sets a fixed time without a step after which the gang hangs, instead of the learned one. It knows no warm-up and no phases, and holds for
+    /// a gang that reports no step at all.
+    /// </summary>
     /// <param name="timeout">Longer than the longest step, checkpoint or evaluation. It also bounds the time to the first step.</param>
     public GangBuilder WithHangTimeout(TimeSpan timeout) => With(_spec with { HangTimeout = timeout });
+
+    /// <summary>
+    /// Refines hang detection, which is on from the first step that a worker reports: once 20 steps are known, a gang hangs when nobody has done
+    /// a step for <paramref name="factor"/> times the 99th percentile of its step times, and at least <paramref name="atLeast"/>. A phase that
+    /// a worker announces (a checkpoint, an evaluation) stops that clock and has one of its own. A long pause that is not announced
+    /// as a phase is taken for a hang. Takes back <see cref="WithHangTimeout"/>.
+    /// </summary>
+    /// <param name="factor">More than 1. Default 3.</param>
+    /// <param name="atLeast">No silence shorter than this is a hang. Default 15 seconds.</param>
+    /// <param name="unlearned">
+    /// The limit for what nothing is known of: the first steps of the first attempts, the first 20 steps, a phase seen for the first time.
+    /// Later, the first steps of an attempt may take three times what they took before, and at least five minutes. Default 30 minutes.
+    /// </param>
+    /// <param name="warmUpSteps">How many steps at the beginning of an attempt count as its start, and teach nothing of the others. Default 3.</param>
+    public GangBuilder WithHangDetection(double factor = 3, TimeSpan? atLeast = null, TimeSpan? unlearned = null, int warmUpSteps = 3)
+    {
+        var defaults = new HangDetection();
+        return With(_spec with
+        {
+            HangTimeout = null,
+            HangDetection = new HangDetection
+            {
+                Factor = factor, AtLeast = atLeast ?? defaults.AtLeast, Unlearned = unlearned ?? defaults.Unlearned, WarmUpSteps = warmUpSteps,
+            },
+        });
+    }
+
+    /// <summary>Switches hang detection off.</summary>
+    public GangBuilder WithoutHangDetection() => With(_spec with { HangTimeout = null, HangDetection = null });
+
+    /// <summary>
+    /// Has agents run a command before a hang is reported, a stack dump for example: those of the workers that are furthest behind, or a sample
+    /// if nobody is, eight at most. It begins some time before the hang is due, so that quick answers cost no time. The last 4 KiB of each
+    /// output are in <see cref="Failure.Diagnostics"/>. If any worker does a step meanwhile, nothing is reported.
+    /// </summary>
+    /// <param name="command">The program and its arguments, run beside the worker in its container.</param>
+    /// <param name="timeout">How long it may take; a hang is reported then at the latest. Default 10 seconds.</param>
+    public GangBuilder WithHangDiagnostics(IEnumerable<string> command, TimeSpan? timeout = null)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        return With(_spec with { HangDiagnostics = [.. command], HangDiagnosticsTimeout = timeout ?? TimeSpan.FromSeconds(10) });
+    }
+
+    /// <summary>
+    /// Refines the search for stragglers, which is on by default for workers that say how long their own work on a step took: one is reported
+    /// when most of its latest steps were slower than its role's median. Without a rule in the policy nothing else is done.
+    /// </summary>
+    /// <param name="factor">How many times slower than the median a worker is that must be found; half as much above 1 is left alone. Default 1.5.</param>
+    /// <param name="steps">How many of the latest steps are looked at, 4 to 64. Default 32.</param>
+    public GangBuilder WithStragglerDetection(double factor = 1.5, int steps = 32) =>
+        With(_spec with { StragglerDetection = new StragglerDetection { Factor = factor, Steps = steps } });
+
+    /// <summary>Switches the search for stragglers off.</summary>
+    public GangBuilder WithoutStragglerDetection() => With(_spec with { StragglerDetection = null });
 
     /// <summary>
     /// Sets the fence: how long an agent that reaches neither its supervisor nor the API server waits before it ends its worker, and how

@@ -33,8 +33,20 @@ public sealed record GangSpec
     /// <summary>How long a recovery may take until every worker is at the barrier, for each step of the fallback order.</summary>
     public TimeSpan BarrierDeadline { get; init; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>After how long without a step anywhere the gang hangs; null switches hang detection off.</summary>
+    /// <summary>After how long without a step anywhere the gang hangs, whatever its steps teach; null to learn.</summary>
     public TimeSpan? HangTimeout { get; init; }
+
+    /// <summary>How hangs are told from long steps by what the steps teach; null switches that off.</summary>
+    public HangDetection? HangDetection { get; init; } = new();
+
+    /// <summary>The command that agents run for evidence before a hang is reported; empty for none.</summary>
+    public ImmutableArray<string> HangDiagnostics { get; init; } = [];
+
+    /// <summary>How long <see cref="HangDiagnostics"/> may take.</summary>
+    public TimeSpan HangDiagnosticsTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How stragglers are found; null switches that off.</summary>
+    public StragglerDetection? StragglerDetection { get; init; } = new();
 
     /// <summary>How long a cut-off agent waits before it ends its worker, and how long a replacement waits for that; zero for no fencing.</summary>
     public TimeSpan Fence { get; init; } = TimeSpan.FromSeconds(30);

@@ -32,7 +32,8 @@ internal static partial class GangValidator
         Check(spec.GatherWindow >= TimeSpan.Zero && spec.GatherWindow <= TimeSpan.FromSeconds(10), "gatherWindow",
             $"{spec.GatherWindow} must be between zero and 10 seconds.");
         Check(spec.HangTimeout is null || spec.HangTimeout > TimeSpan.Zero, "hangTimeout",
-            $"{spec.HangTimeout} must be more than zero; leave it out to switch hang detection off.");
+            $"{spec.HangTimeout} must be more than zero; leave it out to have it learned.");
+        ValidateProgress(spec, Check);
         Check(spec.HeartbeatInterval >= TimeSpan.FromMilliseconds(100) && spec.HeartbeatInterval <= TimeSpan.FromMinutes(1), "heartbeat",
             $"{spec.HeartbeatInterval} must be between 100 ms and one minute.");
         Check(spec.Fence == TimeSpan.Zero || spec.Fence >= 2 * spec.HeartbeatInterval, "fence",
@@ -60,6 +61,25 @@ internal static partial class GangValidator
         }
 
         return found.ToImmutable();
+    }
+
+    private static void ValidateProgress(GangSpec spec, Action<bool, string, string> check)
+    {
+        if (spec.HangDetection is { } hang)
+        {
+            check(hang.Factor > 1, "hangDetection.factor", $"{hang.Factor} must be more than 1.");
+            check(hang.AtLeast > TimeSpan.Zero, "hangDetection.atLeast", $"{hang.AtLeast} must be more than zero.");
+            check(hang.Unlearned >= hang.AtLeast, "hangDetection.unlearned", $"{hang.Unlearned} is less than the least limit, {hang.AtLeast}.");
+            check(hang.WarmUpSteps >= 1, "hangDetection.warmUpSteps", $"{hang.WarmUpSteps} must be at least 1.");
+        }
+
+        check(spec.HangDiagnosticsTimeout > TimeSpan.Zero, "hangDiagnostics.timeout", $"{spec.HangDiagnosticsTimeout} must be more than zero.");
+        check(spec.HangDiagnostics.IsEmpty || !string.IsNullOrWhiteSpace(spec.HangDiagnostics[0]), "hangDiagnostics.command", "The command has no program.");
+        if (spec.StragglerDetection is { } straggler)
+        {
+            check(straggler.Factor > 1, "stragglerDetection.factor", $"{straggler.Factor} must be more than 1.");
+            check(straggler.Steps is >= 4 and <= 64, "stragglerDetection.steps", $"{straggler.Steps} must be 4 to 64.");
+        }
     }
 
     private static void ValidateRole(RoleSpec role, bool unique, Action<bool, string, string> check)

@@ -59,6 +59,7 @@ internal static class RecoveryPlanner
             if (policy.Rules[i].Matches(cause)) return (policy.Rules[i].Strategy, $"rule {i + 1}, {policy.Rules[i]}");
         }
 
+        if (cause.Kind == FailureKind.Straggler) return (RecoveryStrategy.Ignore, "a straggler is only reported by default");
         return cause.Kind.IsHopeless()
             ? (RecoveryStrategy.FailGang, $"{cause.Kind} is not cured by trying again")
             : (RecoveryStrategy.Hybrid, $"the default for {cause.Kind}");

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor.Engine.Learning;
+
+/// <summary>Who is furthest behind in a gang that stands still: by step, and where the steps are equal by who is still in a phase.</summary>
+/// <param name="Behind">By rank; empty if nobody is behind the others.</param>
+/// <param name="Words">What the steps and phases say.</param>
+internal sealed record HangSuspects(ImmutableArray<PodState> Behind, string Words)
+{
+    private const int Named = 5;
+
+    public static HangSuspects Of(IReadOnlyList<PodState> running, int attempt)
+    {
+        // Each role counts its own steps: only within a role is anybody behind.
+        var behind = ImmutableArray.CreateBuilder<PodState>();
+        var words = new List<string>();
+        foreach (var role in running.Where(p => p.Worker is not null).GroupBy(p => p.Worker!.Value.Role))
+        {
+            var workers = role.ToList();
+            var reporting = workers.Where(p => p.Progress is not null).ToList();
+            if (reporting.Count == 0) continue;
+            // Where only some report, rank 0 say, the silence of the others means nothing.
+            if (reporting.Count * 2 > workers.Count) reporting = workers;
+            var least = reporting.Min(p => StepOf(p, attempt));
+            var most = reporting.Max(p => StepOf(p, attempt));
+            var last = reporting.Where(p => StepOf(p, attempt) == least).ToList();
+            var away = last.Where(p => !PhaseTime.IsTraining(PhaseOf(p, attempt))).ToList();
+            if (away.Count > 0 && away.Count < last.Count) last = away;
+            if (last.Count == reporting.Count)
+            {
+                words.Add($"all of {role.Key} are at step {least}{Of(PhaseOf(last[0], attempt))}, so the steps do not tell who hangs");
+                continue;
+            }
+
+            behind.AddRange(last);
+            var more = last.Count > Named ? $" and {last.Count - Named} more" : "";
+            words.Add($"furthest behind, at step {least} where others are at {most}: {string.Join(", ", last.Take(Named).Select(p => $"{p.Worker}{Of(PhaseOf(p, attempt))}"))}{more}");
+        }
+
+        return new HangSuspects(behind.ToImmutable(), words.Count == 0 ? "nobody says how far it is" : string.Join("; ", words));
+    }
+
+    private static long StepOf(PodState pod, int attempt) => pod.Progress is { } p && p.Attempt == attempt ? p.Step : -1;
+
+    private static string PhaseOf(PodState pod, int attempt) => pod.Progress is { } p && p.Attempt == attempt ? p.Phase : "";
+
+    private static string Of(string phase) => PhaseTime.IsTraining(phase) ? "" : $" in phase {phase}";
+}

@@ -1,0 +1,73 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Engine.Learning;
+
+/// <summary>Puts what a worker says of its progress into the book: a fixed amount of work for each report, however large the gang is.</summary>
+internal static class ProgressLearner
+{
+    private static readonly HangDetection Defaults = new();
+
+    /// <summary>A Pod's agent or its progress has changed.</summary>
+    public static void Changed(GangDraft draft, PodState before, PodState after)
+    {
+        var attempt = draft.State.Attempt;
+        if (after.Worker is null || after.Progress is not { } progress || progress.Attempt != attempt) return;
+        var book = draft.State.Progress;
+        var next = book.Attempt == attempt ? book : Begin(book, attempt);
+        next = Phase(next, AwayPhase(before, attempt), AwayPhase(after, attempt), draft.Now);
+        if (progress.Step >= 0 && !ReferenceEquals(before.Progress, progress)) next = Step(draft, next, before, after, progress);
+        if (!ReferenceEquals(book, next)) draft.Set(s => s with { Progress = next });
+    }
+
+    private static ProgressBook Begin(ProgressBook book, int attempt) => book with
+    {
+        Attempt = attempt,
+        Away = 0,
+        Phase = "",
+        Resumed = DateTimeOffset.MinValue,
+        Suspicion = null,
+        ReportedFor = null,
+        ExtendedFor = null,
+        Paces = book.Paces.Clear(),
+        Roles = book.Roles.ToImmutableSortedDictionary(r => r.Key, r => r.Value with { Frontier = -1, Advances = 0 }),
+    };
+
+    /// <summary>What a worker says that it does instead of training; null if it trains, or has ended.</summary>
+    private static string? AwayPhase(PodState pod, int attempt) =>
+        pod.Progress is { } p && p.Attempt == attempt && pod.Agent?.Phase != AgentPhase.Exited && !PhaseTime.IsTraining(p.Phase) ? p.Phase : null;
+
+    private static ProgressBook Phase(ProgressBook book, string? before, string? after, DateTimeOffset now)
+    {
+        if (before == after) return book;
+        var away = book.Away + (after is null ? 0 : 1) - (before is null ? 0 : 1);
+        var changes = book.Away == 0 || away == 0 || (after is not null && after != book.Phase);
+        if (!changes) return book with { Away = away };
+        var phases = book.Away > 0 ? book.Phases.SetItem(book.Phase, book.PhaseTimeOf(book.Phase).Add(now - book.PhaseSince)) : book.Phases;
+        var next = book.Spoil() with { Away = away, Phases = phases };
+        return away > 0 ? next with { Phase = after!, PhaseSince = now } : next with { Phase = "", Resumed = now };
+    }
+
+    private static ProgressBook Step(GangDraft draft, ProgressBook book, PodState before, PodState after, ProgressObservation progress)
+    {
+        var options = draft.Spec.HangDetection ?? Defaults;
+        var stepBefore = before.Progress is { } p && p.Attempt == progress.Attempt ? p.Step : -1;
+        if (stepBefore == progress.Step) return book;
+        var role = after.Worker!.Value.Role;
+        var known = book.Roles.GetValueOrDefault(role);
+        var watch = known ?? new StepWatch();
+        if (watch.Frontier < 0)
+        {
+            watch = watch.Begin(after.ReleasedAttempt == progress.Attempt ? after.ReleasedAt : null, draft.Now, options) with { Spoiled = book.Away > 0 || after.ReleasedAttempt != progress.Attempt };
+        }
+        else if (after.ConnectedSince > watch.FrontierAt)
+        {
+            // Its stream was away in between: the steps may be older than the report.
+            watch = watch with { Spoiled = true };
+        }
+
+        var waitedSince = book.Resumed > watch.LastAdvance ? book.Resumed : watch.LastAdvance;
+        var next = watch.Advance(stepBefore, progress.Step, draft.Now, waitedSince, options);
+        return ReferenceEquals(known, next) ? book : book with { Roles = book.Roles.SetItem(role, next) };
+    }
+}
