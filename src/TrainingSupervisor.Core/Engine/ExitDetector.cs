@@ -8,10 +8,10 @@ internal static class ExitDetector
     public static Failure? Find(GangDraft draft, PodState pod)
     {
         if (!pod.Connected || pod.Agent is not { } agent) return null;
-        var attempt = draft.State.Attempt;
-        // While the gang gathers for attempt A, ends of A-1 are consequences that join the recovery under way.
-        var watched = draft.State.Stage == Stage.Barrier && agent.Phase == AgentPhase.Exited ? attempt - 1 : attempt;
-        if (agent is { Phase: AgentPhase.Exited, Exit: { } exit } && (agent.Attempt == watched || agent.Attempt == attempt) && exit.Code != 0)
+        var attempt = pod.Target;
+        // While the gang gathers for an attempt, ends of an older one are consequences that join the recovery under way.
+        var counts = agent.Attempt == attempt || (draft.State.Stage == Stage.Barrier && agent.Attempt < attempt);
+        if (agent is { Phase: AgentPhase.Exited, Exit: { } exit } && counts && exit.Code != 0)
         {
             return Classify(pod, exit);
         }

@@ -14,6 +14,7 @@ internal static class FailureDetector
             else if (RestartDetector.Find(draft, pod) is { } restarted) Report(draft, restarted);
             else if (PodDetector.Find(draft, pod) is { } broken) Report(draft, broken);
             else if (LossDetector.Find(draft, pod) is { } lost) Report(draft, lost);
+            else if (NodeDetector.Find(draft, pod) is { } going) Report(draft, going);
         }
 
         if (draft.State.Stage == Stage.Running && HangDetector.Find(draft) is { } hang) Report(draft, hang);

@@ -84,6 +84,10 @@ internal sealed class GangDraft
             Incarnations = _state.Incarnations,
             Assigned = _state.Assigned,
             SpareSerials = _state.SpareSerials,
+            Shrunk = _state.Shrunk,
+            Idle = _pods.Values.Where(p => p is { Idle: true, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => p.Role),
+            Targets = Targets(),
+            Costs = _state.Costs,
             Quarantined = _state.Quarantined,
             Recoveries = _state.Recoveries,
             History = _state.History,
@@ -91,6 +95,12 @@ internal sealed class GangDraft
             Outcome = _state.Outcome,
         }));
         return _state.SaveSequence;
+    }
+
+    private ImmutableArray<int> Targets()
+    {
+        var targets = _state.Workers.Select(n => _pods[n].Target);
+        return targets.All(t => t == _state.Attempt) ? [] : [.. targets];
     }
 
     public void PlanStart()
@@ -103,23 +113,15 @@ internal sealed class GangDraft
             var name = PodNames.Of(Spec, worker, 1);
             names.Add(name);
             steps.Add(new WorkerStep(worker, RecoveryStep.Recreate, "the gang starts") { Pod = name });
-            Put(NewPod(name, worker.Role, worker, 1) with { NeedsSaved = 1 });
+            Put(NewPod(name, worker.Role, worker, 1) with { NeedsSaved = 1, Target = 1, Planned = RecoveryStep.Recreate });
         }
 
         _state = _state with
         {
             Workers = names.ToImmutable(),
             Plan = new RecoveryPlan { Attempt = 1, Steps = steps.ToImmutable(), Reason = "first start", Decided = Now, NotBefore = Now },
-            SpareSerials = Spec.Roles.Where(r => r.Spares > 0).ToImmutableSortedDictionary(r => r.Name, r => r.Spares),
         };
-        foreach (var role in Spec.Roles)
-        {
-            for (var serial = 1; serial <= role.Spares; serial++)
-            {
-                Put(NewPod(PodNames.Spare(Spec, role.Name, serial), role.Name, null, serial) with { NeedsSaved = 1 });
-            }
-        }
-
+        PodKeeper.RefillSpares(this, 1);
         Start(Now, Now);
     }
 
@@ -128,13 +130,24 @@ internal sealed class GangDraft
     {
         var assigned = record.Assigned.ToDictionary(a => a.Value, a => a.Key);
         var names = ImmutableArray.CreateBuilder<string>();
-        for (var rank = 0; rank < Spec.WorldSize; rank++)
+        for (var rank = 0; rank < _state.WorldSize; rank++)
         {
             var worker = _state.WorkerAt(rank);
             var incarnation = record.Incarnations.GetValueOrDefault(worker.ToString(), 1);
             var name = assigned.GetValueOrDefault(worker.ToString()) ?? PodNames.Of(Spec, worker, incarnation);
             names.Add(name);
-            Put(NewPod(name, worker.Role, worker, incarnation) with { MayRun = true });
+            var step = record.Plan is { } current && rank < current.Steps.Length ? current.Steps[rank].Step : default;
+            Put(NewPod(name, worker.Role, worker, incarnation) with
+            {
+                MayRun = true,
+                Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt,
+                Planned = step,
+            });
+        }
+
+        foreach (var (name, role) in record.Idle)
+        {
+            Put(NewPod(name, role, null, 0) with { Idle = true, MayRun = true, Target = record.Attempt });
         }
 
         _state = _state with { Workers = names.ToImmutable() };

@@ -31,6 +31,8 @@ internal static class GangMachine
             Incarnations = record.Incarnations,
             Assigned = record.Assigned,
             SpareSerials = record.SpareSerials,
+            Shrunk = record.Shrunk,
+            Costs = record.Costs,
             Recoveries = record.Recoveries,
             History = record.History,
             Outcome = record.Outcome,

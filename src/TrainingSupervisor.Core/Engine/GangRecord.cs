@@ -23,7 +23,19 @@ internal sealed record GangRecord
     public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
     /// <summary>Nodes that new Pods avoid, and why.</summary>
-    public ImmutableSortedDictionary<string, string> Quarantined { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+    public ImmutableSortedDictionary<string, QuarantinedNode> Quarantined { get; init; } = ImmutableSortedDictionary<string, QuarantinedNode>.Empty;
+
+    /// <summary>The roles that have fewer workers than described, and how many.</summary>
+    public ImmutableSortedDictionary<string, int> Shrunk { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+
+    /// <summary>Pods that were made for a worker and are spares now: Pod name to role.</summary>
+    public ImmutableSortedDictionary<string, string> Idle { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>The attempt of each worker by rank; empty when all are in the gang's.</summary>
+    public ImmutableArray<int> Targets { get; init; } = [];
+
+    /// <summary>How long each step takes here, as learned.</summary>
+    public StepCosts Costs { get; init; } = new();
 
     /// <summary>When each recovery within the budget's window began.</summary>
     public ImmutableArray<DateTimeOffset> Recoveries { get; init; } = [];

@@ -28,6 +28,7 @@ internal static class InputReducer
                 break;
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
+            case GrowRequested: draft.Set(s => s with { GrowRequested = !s.Shrunk.IsEmpty }); break;
             case FailureReported reported: FailureDetector.Report(draft, reported.Failure); break;
             default: break;
         }
@@ -56,7 +57,8 @@ internal static class InputReducer
             Address = known.Address.Length > 0 ? known.Address : pod.Address ?? "",
             Gone = false,
             RestartCause = known.RestartCause ?? RestartDetector.CauseIn(pod),
-            Doomed = known.Doomed || (pod.Worker is not null && known.Worker is null),
+            Doomed = known.Doomed || (pod.Worker is not null && known is { Worker: null, Idle: false }),
+            UnschedulableSince = pod is { Node: null, UnschedulableReason: "Unschedulable" } ? known.UnschedulableSince ?? draft.Now : null,
         });
     }
 
@@ -87,6 +89,7 @@ internal static class InputReducer
         }
 
         var runs = seen.Agent.Phase == AgentPhase.Running;
+        var arrives = seen.Agent.Phase == AgentPhase.Waiting && pod.ArrivedAt is null && pod.Target == draft.State.Attempt;
         draft.Put(pod with
         {
             Uid = seen.PodUid,
@@ -95,6 +98,7 @@ internal static class InputReducer
             LastSign = draft.Now,
             Address = seen.Address.Length > 0 ? seen.Address : pod.Address,
             Node = seen.Node.Length > 0 ? seen.Node : pod.Node,
+            ArrivedAt = arrives ? draft.Now : pod.ArrivedAt,
             MayRun = pod.MayRun || runs,
             RanAttempt = runs || seen.Agent.Phase == AgentPhase.Exited ? Math.Max(pod.RanAttempt, seen.Agent.Attempt) : pod.RanAttempt,
         });
@@ -113,7 +117,12 @@ internal static class InputReducer
         if (draft.Find(seen.Pod) is not { } pod || pod.Uid != seen.PodUid) return;
         var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step > before.Step;
         draft.Put(pod with { Progress = seen.Progress, LastSign = draft.Now });
-        if (advanced && seen.Progress.Attempt == draft.State.Attempt && seen.Progress.Step >= 0 && pod.Worker is not null)
+        if (seen.Progress.Checkpoint > (pod.Progress is { } old && old.Attempt == seen.Progress.Attempt ? old.Checkpoint : -1))
+        {
+            draft.Set(s => s with { CheckpointAt = draft.Now });
+        }
+
+        if (advanced && seen.Progress.Attempt == pod.Target && seen.Progress.Step >= 0 && pod.Worker is not null)
         {
             draft.Set(s => s with
             {

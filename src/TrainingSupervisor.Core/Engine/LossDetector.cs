@@ -5,7 +5,8 @@ namespace TrainingSupervisor.Engine;
 /// <summary>Agents that are silent: with their node, or alone.</summary>
 internal static class LossDetector
 {
-    private static readonly TimeSpan UnfencedPatience = TimeSpan.FromSeconds(10);
+    /// <summary>With the gather window and the save after it, a replacement is ordered within ten seconds of the last sign of life.</summary>
+    private static readonly TimeSpan UnfencedPatience = TimeSpan.FromSeconds(8);
 
     public static Failure? Find(GangDraft draft, PodState pod)
     {

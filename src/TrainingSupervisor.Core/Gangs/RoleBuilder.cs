@@ -18,6 +18,29 @@ public sealed class RoleBuilder
     /// <param name="count">Zero or more.</param>
     public RoleBuilder WithSpares(int count) => With(Role with { Spares = count });
 
+    /// <summary>
+    /// Keeps extra Pods at the barrier on nodes with a label. They take over only workers whose own node has the same label and value. May be
+    /// said several times, and beside <see cref="WithSpares(int)"/>.
+    /// </summary>
+    /// <param name="count">One or more.</param>
+    /// <param name="nodeLabel">The label's name, <c>topology.kubernetes.io/zone</c> for example.</param>
+    /// <param name="value">The label's value.</param>
+    public RoleBuilder WithSpares(int count, string nodeLabel, string value) =>
+        With(Role with { SparePools = Role.SparePools.Add(new SparePool(count, nodeLabel, value)) });
+
+    /// <summary>Divides the role into cells, data-parallel replicas for example: a policy may restart a cell alone (<see cref="RecoveryStrategy.RestartCell"/>). Default none.</summary>
+    /// <param name="size">Workers per cell; the role's count is a multiple of it. 1 makes each worker its own cell.</param>
+    public RoleBuilder WithCells(int size) => With(Role with { CellSize = size });
+
+    /// <summary>
+    /// Lets the role go on with fewer workers when no replacement comes, and grow back at the next recovery or on request. Default: it may not shrink.
+    /// </summary>
+    /// <param name="minWorkers">At least so many; 1 or more, and fewer than the role's count.</param>
+    /// <param name="multipleOf">The number of workers is a multiple of this. Default 1.</param>
+    /// <param name="deadline">How long a missing worker is waited for at the barrier first. Default two minutes.</param>
+    public RoleBuilder WithMinWorkers(int minWorkers, int multipleOf = 1, TimeSpan? deadline = null) =>
+        With(Role with { MinWorkers = minWorkers, WorkerMultiple = multipleOf, ShrinkDeadline = deadline ?? Role.ShrinkDeadline });
+
     /// <summary>Sets the worker's container image.</summary>
     /// <param name="image">An image reference.</param>
     public RoleBuilder WithImage(string image) => With(Role with { Image = image });

@@ -18,6 +18,27 @@ public sealed record RoleSpec
     /// <summary>How many extra Pods wait at the barrier to take over a rank.</summary>
     public int Spares { get; init; }
 
+    /// <summary>Spares on nodes with a certain label, besides <see cref="Spares"/>, which may be on any node.</summary>
+    public ImmutableArray<SparePool> SparePools { get; init; } = [];
+
+    /// <summary>How many workers make up a cell; 0 for no cells. Cells are of neighbouring indexes: 0 to n-1, n to 2n-1, and so on.</summary>
+    public int CellSize { get; init; }
+
+    /// <summary>With how few workers the role may go on when no replacement comes; <see cref="Count"/> if it may not shrink.</summary>
+    public int MinWorkers { get; init; } = int.MaxValue;
+
+    /// <summary>A shrunk role has a multiple of so many workers.</summary>
+    public int WorkerMultiple { get; init; } = 1;
+
+    /// <summary>How long a missing worker is waited for at the barrier before the role shrinks.</summary>
+    public TimeSpan ShrinkDeadline { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Whether the role may go on with fewer workers.</summary>
+    public bool IsElastic => MinWorkers < Count;
+
+    /// <summary>The spares of all pools together.</summary>
+    internal int AllSpares => Spares + SparePools.Sum(p => p.Count);
+
     /// <summary>The worker's container image.</summary>
     public required string Image { get; init; }
 
