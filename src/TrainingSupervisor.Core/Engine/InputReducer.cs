@@ -69,7 +69,7 @@ internal static class InputReducer
     {
         if (draft.State.Nodes.TryGetValue(gone.Name, out var node))
         {
-            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted" };
+            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted", Deleted = true };
             draft.Set(s => s with { Nodes = s.Nodes.SetItem(gone.Name, lost) });
         }
     }

@@ -183,18 +183,24 @@ internal static class PodFactory
             ];
         }
 
-        if (request.AvoidNodes.IsEmpty) return;
+        if (request.AvoidNodes.IsEmpty && request.NodeSelector.IsEmpty) return;
         pod.Affinity ??= new V1Affinity();
         pod.Affinity.NodeAffinity ??= new V1NodeAffinity();
         var required = pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution ??= new V1NodeSelector();
         if (required.NodeSelectorTerms is null or { Count: 0 }) required.NodeSelectorTerms = [new V1NodeSelectorTerm()];
-        // Terms are alternatives, so each of them must exclude the nodes; one name per requirement is what the API allows.
+        // Terms are alternatives, so each of them must exclude the nodes and ask for the labels; one name per requirement is what the API
+        // allows. Not spec.nodeSelector: it holds one value per key, and the user's own must stay.
         foreach (var term in required.NodeSelectorTerms)
         {
             term.MatchFields =
             [
                 .. term.MatchFields ?? [],
                 .. request.AvoidNodes.Select(n => new V1NodeSelectorRequirement { Key = "metadata.name", OperatorProperty = "NotIn", Values = [n] }),
+            ];
+            term.MatchExpressions =
+            [
+                .. term.MatchExpressions ?? [],
+                .. request.NodeSelector.Select(l => new V1NodeSelectorRequirement { Key = l.Key, OperatorProperty = "In", Values = [l.Value] }),
             ];
         }
     }

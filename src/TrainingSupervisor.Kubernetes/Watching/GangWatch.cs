@@ -77,7 +77,7 @@ internal sealed class GangWatch(
         };
 
     private WatchSettings<NodeObservation> NodesOf(Action<GangInput> sink) =>
-        new("nodes", "api/v1/nodes", null, new JsonFormat<NodeObservation>(static (node, name, _) => NodeReader.Read(node, name)))
+        new("nodes", "api/v1/nodes", null, new JsonFormat<NodeObservation>((node, name, _) => NodeReader.Read(node, name, _nodes!.Known(name))))
         {
             Changed = _nodes!.Seen,
             Deleted = (name, _) => _nodes!.Gone(name),

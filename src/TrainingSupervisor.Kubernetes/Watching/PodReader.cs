@@ -47,6 +47,7 @@ internal static class PodReader
             UnschedulableMessage = Json.Interned(unschedulable, "message"u8),
             DisruptionReason = Json.Interned(disruption, "reason"u8),
             DisruptionMessage = Json.Interned(disruption, "message"u8),
+            Reported = Json.Text(Json.Get(meta, "annotations"u8), Labels.FailureUtf8),
             Created = Json.Time(meta, "creationTimestamp"u8),
             Containers = Containers(status),
         };
