@@ -73,7 +73,7 @@ internal sealed class GangDraft
     /// <summary>Writes the record; what is put after this with <see cref="PodState.NeedsSaved"/> waits for it.</summary>
     public long Save(bool planInProgress)
     {
-        _state = _state with { SaveSequence = _state.SaveSequence + 1 };
+        _state = _state with { SaveSequence = _state.SaveSequence + 1, PodsUnsaved = false };
         var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(this, p))
             .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign));
         Emit(new SaveRecord(_state.SaveSequence, new GangRecord
@@ -88,6 +88,7 @@ internal sealed class GangDraft
             Recoveries = _state.Recoveries,
             History = _state.History,
             Retired = retired,
+            Adopted = Adoption.Known(this).ToImmutableSortedDictionary(),
             Outcome = _state.Outcome,
         }));
         return _state.SaveSequence;
@@ -131,6 +132,14 @@ internal sealed class GangDraft
         for (var rank = 0; rank < Spec.WorldSize; rank++)
         {
             var worker = _state.WorkerAt(rank);
+            if (Spec.IsAdopted)
+            {
+                var adopted = Adoption.Expect(this, record, worker);
+                names.Add(adopted.Name);
+                Put(adopted);
+                continue;
+            }
+
             var incarnation = record.Incarnations.GetValueOrDefault(worker.ToString(), 1);
             var name = assigned.GetValueOrDefault(worker.ToString()) ?? PodNames.Of(Spec, worker, incarnation);
             names.Add(name);
@@ -163,6 +172,8 @@ internal sealed class GangDraft
             if (_pods.TryGetValue(name, out var pod) && !pod.Doomed)
             {
                 var rank = _state.Workers.IndexOf(name);
+                // A Pod that has no place yet is no worker.
+                if (rank < 0 && Spec.IsAdopted) continue;
                 var status = Status(pod, rank);
                 if (before is null || Status(before, rank) with { Step = status.Step } != status)
                 {

@@ -34,6 +34,9 @@ internal sealed record GangRecord
     /// <summary>Old Pods that a plan replaced and that are not known to be quiet yet: name to the moment we last had a sign of them.</summary>
     public ImmutableSortedDictionary<string, RetiredPod> Retired { get; init; } = ImmutableSortedDictionary<string, RetiredPod>.Empty;
 
+    /// <summary>Of an adopted gang: the Pod of each worker that has one, as name/uid.</summary>
+    public ImmutableSortedDictionary<string, string> Adopted { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
     /// <summary>Why the gang has ended, if it has.</summary>
     public string? Outcome { get; init; }
 }

@@ -130,7 +130,7 @@ internal static class InputReducer
         foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed)).ToList())
         {
             // Expected from the record and not in the first full list. In a plan it may simply not have been created yet.
-            var planned = draft.State.Stage == Stage.Barrier
+            var planned = !draft.Spec.IsAdopted && draft.State.Stage == Stage.Barrier
                 && draft.State.Plan!.Steps.Any(s => s.Pod == pod.Name && s.Step == RecoveryStep.Recreate);
             draft.Put(planned && !pod.Doomed ? pod with { MayRun = pod.Agent is not null } : pod with { Gone = true });
         }

@@ -20,6 +20,25 @@ internal static class PodFactory
         var template = Template(role);
         var pod = new V1Pod { ApiVersion = "v1", Kind = "Pod", Metadata = template.Metadata ?? new V1ObjectMeta(), Spec = template.Spec };
         Identify(pod, spec, request, owner);
+        return Complete(pod, spec, role, request, restartsInPlace);
+    }
+
+    /// <summary>The same Pod for a controller that gives names, owners and numbers itself.</summary>
+    public static V1PodTemplateSpec CreateTemplate(GangSpec spec, RoleSpec role, bool restartsInPlace)
+    {
+        var template = Template(role);
+        var pod = new V1Pod { Metadata = template.Metadata ?? new V1ObjectMeta(), Spec = template.Spec };
+        pod.Metadata.Labels = new Dictionary<string, string>(pod.Metadata.Labels ?? new Dictionary<string, string>())
+        {
+            [Labels.Gang] = spec.Name,
+            [Labels.Role] = role.Name,
+        };
+        Complete(pod, spec, role, new PodRequest { Name = "", Role = role.Name }, restartsInPlace);
+        return new V1PodTemplateSpec { Metadata = pod.Metadata, Spec = pod.Spec };
+    }
+
+    private static V1Pod Complete(V1Pod pod, GangSpec spec, RoleSpec role, PodRequest request, bool restartsInPlace)
+    {
         var worker = pod.Spec.Containers[0];
         worker.Image = role.Image.Length > 0 ? role.Image : worker.Image;
         var agent = AddAgent(pod.Spec, worker, role);
