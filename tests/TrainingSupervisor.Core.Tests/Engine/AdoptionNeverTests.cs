@@ -34,5 +34,5 @@ public sealed class AdoptionNeverTests
                     + string.Join('\n', world.Log) + "\n" + string.Join('\n', world.State.Pods.Values.Select(p =>
                         $"{p.Name} {p.Worker} {p.Agent?.Phase} {p.Agent?.Attempt} connected={p.Connected} gone={p.Gone} doomed={p.Doomed} pod={p.Pod?.Phase} deleting={p.Pod?.Deleting} node={p.Node} mayRun={p.MayRun} ran={p.RanAttempt}")));
             },
-            iter: 300, threads: 2);
+            iter: 150, threads: 2);
 }

@@ -176,11 +176,13 @@ internal sealed class World
         });
     }
 
-    public void DeleteByOthers(SimPod pod)
+    public void Stop() => Post(new StopRequested("test"));
+
+    public void DeleteByOthers(SimPod pod, bool force = false)
     {
         Note($"someone deletes {pod.Name}");
         pod.Faulty = true;
-        Delete(pod.Name, pod.Uid, force: false);
+        Delete(pod.Name, pod.Uid, force);
     }
 
     public void CrashSupervisor(double downMs)
@@ -288,6 +290,7 @@ internal sealed class World
                 ToAgent(r.Pod, r.PodUid, term, pod => Restart(pod, r));
                 break;
             case ReleaseGang release:
+                Must(!Spec.IsAdopted || release.Targets.All(t => Record!.Adopted.ContainsValue($"{t.Pod}/{t.PodUid}")), "a Pod is released that the record does not know");
                 foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
                 break;
             case HaltAgent halt:
@@ -429,7 +432,8 @@ internal sealed class World
 
     private void Remove(SimPod pod)
     {
-        if (!Pods.Remove(pod.Name)) return;
+        if (pod.Removed || !Pods.TryGetValue(pod.Name, out var there) || there != pod) return;
+        Pods.Remove(pod.Name);
         pod.Removed = true;
         if (pod.Alive) Ghosts.Add(pod);
         Controller?.Look();
@@ -458,7 +462,7 @@ internal sealed class World
         Say(pod);
     }
 
-    private void Disconnect(SimPod pod)
+    public void Disconnect(SimPod pod)
     {
         if (!pod.Connected) return;
         pod.Connected = false;

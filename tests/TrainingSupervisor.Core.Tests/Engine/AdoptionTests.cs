@@ -1,0 +1,231 @@
+using TrainingSupervisor.Engine;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+public sealed class AdoptionTests
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    [Fact]
+    public void Step_FirstStart_WaitsForThePodsThatOthersMake()
+    {
+        var world = NewWorld(3);
+        world.Controller!.Paused = true;
+        world.Run(20 * Second);
+        Assert.Equal((GangPhase.Starting, Stage.Barrier), (world.State.Phase, world.State.Stage));
+        Assert.Equal(["trainer-0#1", "trainer-1#1", "trainer-2#1"], world.State.Workers.AsEnumerable());
+
+        world.Controller.Paused = false;
+        world.Run(5 * Second);
+        AssertRunning(world, 1);
+        Assert.Equal(["trainer-0", "trainer-1", "trainer-2"], Enumerable.Range(0, 3).Select(r => world.PodOf(r).Request.Worker.ToString()));
+    }
+
+    [Fact]
+    public void Step_ApplicationError_RestartsAllInPlaceWithTheSamePods()
+    {
+        var world = Started(3);
+        var before = world.State.Workers;
+        var writes = world.Writes;
+        world.Exit(world.PodOf(1), 3);
+        world.Run(5 * Second);
+
+        AssertRunning(world, 2);
+        Assert.Equal(before.AsEnumerable(), world.State.Workers.AsEnumerable());
+        Assert.All(LastPlan(world).Steps, s => Assert.Equal(RecoveryStep.RestartInPlace, s.Step));
+        Assert.Equal(2, world.Writes - writes);
+    }
+
+    [Theory]
+    [InlineData(nameof(ControllerKind.Job))]
+    [InlineData(nameof(ControllerKind.Unnumbered))]
+    [InlineData(nameof(ControllerKind.SameName))]
+    public void Step_PodDeletedByOthers_TheControllersNextTakesThePlace(string kind)
+    {
+        var world = Started(3, kind);
+        var old = world.PodOf(1);
+        world.DeleteByOthers(old);
+        world.Run(15 * Second);
+
+        AssertRunning(world, 2);
+        Assert.NotEqual(old.Uid, world.PodOf(1).Uid);
+        Assert.Equal([RecoveryStep.RestartInPlace, RecoveryStep.Recreate, RecoveryStep.RestartInPlace], LastPlan(world).Steps.Select(s => s.Step));
+        Assert.Equal(FailureKind.PodDeleted, LastPlan(world).Cause!.Kind);
+        Assert.Equal(4, world.Controller!.Created);
+    }
+
+    [Theory]
+    [InlineData(nameof(ControllerKind.Job))]
+    [InlineData(nameof(ControllerKind.SameName))]
+    public void Step_NodeLost_PodIsDeletedAndTheNextIsReleasedAfterTheFence(string kind)
+    {
+        var world = Started(3, kind);
+        var old = world.PodOf(2);
+        var at = world.Now;
+        var writes = world.Writes;
+        world.Partition(old.Node!);
+        world.Run(30 * Second);
+
+        AssertRunning(world, 2);
+        Assert.True(old.Removed);
+        Assert.Equal(FailureKind.NodeLost, LastPlan(world).Cause!.Kind);
+        var released = world.Events.OfType<PhaseChanged>().Last(p => p.Phase == GangPhase.Running).At;
+        Assert.InRange(released - at, world.Spec.Fence, world.Spec.Fence + (5 * Second));
+        Assert.InRange(world.Writes - writes, 2, (2 * 1) + 4);
+    }
+
+    [Fact]
+    public void Step_ControllerDoesNotReplaceWhatHasFailed_RemainsAreDeletedAfterAWhile()
+    {
+        var world = Started(2, nameof(ControllerKind.SameName));
+        var failed = world.PodOf(0);
+        world.CrashSupervisor(10);
+        world.KillContainer(failed);
+        world.Run(10 * Second);
+
+        AssertRunning(world, 2);
+        Assert.True(failed.Removed);
+    }
+
+    [Theory]
+    [InlineData(nameof(ControllerKind.Job))]
+    [InlineData(nameof(ControllerKind.Unnumbered))]
+    [InlineData(nameof(ControllerKind.SameName))]
+    public void Resume_PodReplacedWhileNobodyLed_OldOneIsWaitedFor(string kind)
+    {
+        var world = Started(3, kind);
+        var old = world.PodOf(1);
+        var ranks = Enumerable.Range(0, 3).Select(r => world.PodOf(r).Uid).ToList();
+        world.CrashSupervisor(4000);
+        // Cut off, and force-deleted by somebody: its worker runs on until its agent fences it, and the API knows nothing of it.
+        world.Partition(old.Node!);
+        world.DeleteByOthers(old, force: true);
+        var at = world.Now;
+        world.Run(30 * Second);
+
+        AssertRunning(world, 2);
+        Assert.Equal([ranks[0], ranks[2]], new[] { 0, 2 }.Select(r => world.PodOf(r).Uid));
+        Assert.NotEqual(ranks[1], world.PodOf(1).Uid);
+        var released = world.Events.OfType<PhaseChanged>().Last(p => p.Phase == GangPhase.Running).At;
+        Assert.True(released - at >= world.Spec.Fence, $"{released - at}");
+    }
+
+    [Theory]
+    [InlineData(nameof(ControllerKind.Job))]
+    [InlineData(nameof(ControllerKind.Unnumbered))]
+    [InlineData(nameof(ControllerKind.SameName))]
+    public void Resume_RunningGang_FindsEveryWorkersPodAndDisturbsNobody(string kind)
+    {
+        var world = Started(4, kind);
+        var before = world.State.Workers.Select(n => world.Pods[n].Uid).ToList();
+        world.CrashSupervisor(2000);
+        world.Run(10 * Second);
+
+        AssertRunning(world, 1);
+        Assert.Equal(before, world.State.Workers.Select(n => world.Pods[n].Uid));
+        Assert.Equal(0, world.Restarts);
+    }
+
+    [Fact]
+    public void Resume_InTheMiddleOfARecovery_GoesOnWithThePodThatHasCome()
+    {
+        var world = Started(3);
+        world.Controller!.Paused = true;
+        world.DeleteByOthers(world.PodOf(0));
+        world.Run(3 * Second);
+        Assert.Equal(Stage.Barrier, world.State.Stage);
+        Assert.Equal("trainer-0#2", world.State.Workers[0]);
+
+        world.CrashSupervisor(500);
+        world.Controller.Paused = false;
+        world.Run(10 * Second);
+        AssertRunning(world, 2);
+        Assert.Equal(new WorkerId("trainer", 0), world.PodOf(0).Request.Worker);
+        Assert.Equal(4, world.Controller.Created);
+    }
+
+    [Fact]
+    public void Step_TwoPodsOfOneIndex_OnlyOneIsEverReleased()
+    {
+        var world = Started(2);
+        world.CreateByOthers(new PodRequest { Name = "llm-1-twin", Role = "trainer", Worker = new WorkerId("trainer", 1) });
+        world.Run(10 * Second);
+        AssertRunning(world, 1);
+        Assert.NotEqual("llm-1-twin", world.State.Workers[1]);
+        Assert.Equal(TrainingSupervisor.Observations.AgentPhase.Waiting, world.Pods["llm-1-twin"].Phase);
+
+        world.Controller!.Paused = true;
+        world.DeleteByOthers(world.PodOf(1));
+        world.Run(10 * Second);
+        AssertRunning(world, 2);
+        Assert.Equal("llm-1-twin", world.State.Workers[1]);
+    }
+
+    [Fact]
+    public void Step_IndexThatTheRoleDoesNotHave_IsLeftAloneAndSaidOnce()
+    {
+        var world = Started(2);
+        world.CreateByOthers(new PodRequest { Name = "llm-7", Role = "trainer", Worker = new WorkerId("trainer", 7) });
+        world.Run(10 * Second);
+        AssertRunning(world, 1);
+        Assert.Single(world.Events.OfType<GangNotice>(), n => n.Text.Contains("llm-7 has index 7, and role trainer has 2 workers", StringComparison.Ordinal));
+        Assert.False(world.Pods["llm-7"].Deleting);
+    }
+
+    [Fact]
+    public void Step_Stop_AgentsEndWithACodeOfTheirOwnAndNoPodIsDeleted()
+    {
+        var world = Started(3);
+        world.Controller!.Paused = true;
+        world.Stop();
+        world.Run(10 * Second);
+        Assert.Equal((GangPhase.Stopped, Stage.Ended), (world.State.Phase, world.State.Stage));
+        Assert.Equal(3, world.Pods.Count);
+        Assert.All(world.Pods.Values, p => Assert.Equal((89, false), (p.ContainerExit, p.Deleting)));
+    }
+
+    [Fact]
+    public void Step_StopWithAnAgentThatCannotBeTold_ItsPodIsDeleted()
+    {
+        var world = Started(3);
+        world.Controller!.Paused = true;
+        var cut = world.PodOf(1);
+        world.Disconnect(cut);
+        world.Run(4 * Second);
+        world.Stop();
+        world.Run(10 * Second);
+        Assert.Equal(Stage.Ended, world.State.Stage);
+        Assert.True(cut.Removed);
+        Assert.Equal(2, world.Pods.Count);
+    }
+
+    [Fact]
+    public void Step_WorkersEndWell_SucceedsAndAgentsEndWithZero()
+    {
+        var world = Started(2);
+        world.Controller!.Paused = true;
+        foreach (var rank in new[] { 0, 1 }) world.Exit(world.PodOf(rank), 0);
+        world.Run(10 * Second);
+        Assert.Equal(GangPhase.Succeeded, world.State.Phase);
+        Assert.All(world.Pods.Values, p => Assert.Equal((0, true, false), (p.ContainerExit, p.Ended, p.Deleting)));
+    }
+
+    private static World NewWorld(int workers, string kind = nameof(ControllerKind.Job), int seed = 3) =>
+        new(seed, Specs.Adopted(workers).Build(), nodes: 8, w => new SimController(w, Enum.Parse<ControllerKind>(kind), workers));
+
+    private static World Started(int workers, string kind = nameof(ControllerKind.Job))
+    {
+        var world = NewWorld(workers, kind);
+        world.Run(20 * Second);
+        AssertRunning(world, 1);
+        return world;
+    }
+
+    private static void AssertRunning(World world, int attempt)
+    {
+        Assert.Equal((GangPhase.Running, Stage.Running, attempt), (world.State.Phase, world.State.Stage, world.State.Attempt));
+        Assert.All(world.State.Workers, n => Assert.True(world.State.Pods[n].Runs(attempt), n));
+    }
+
+    private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
+}
