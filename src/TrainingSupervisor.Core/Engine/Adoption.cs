@@ -46,6 +46,7 @@ internal static class Adoption
     /// <summary>Gives free places to Pods that have none, and forgets what was never used.</summary>
     public static void Settle(GangDraft draft)
     {
+        TurnAway(draft);
         var current = draft.State.Workers.ToHashSet();
         var idle = draft.Pods.Where(p => p is { Doomed: false, Worker: not null } && !current.Contains(p.Name)).ToList();
         if (idle.Count == 0) return;
@@ -70,6 +71,23 @@ internal static class Adoption
         }
 
         ClearRemains(draft, idle);
+    }
+
+    /// <summary>
+    /// An agent of a later attempt than any of ours serves a gang whose record was deleted. It would refuse our attempts, and its worker may still
+    /// run: its Pod must go.
+    /// </summary>
+    private static void TurnAway(GangDraft draft)
+    {
+        for (var rank = 0; rank < draft.State.Workers.Length; rank++)
+        {
+            if (draft.AtRank(rank) is not { Connected: true, Agent: { } agent } pod || agent.Attempt <= draft.State.Attempt) continue;
+            draft.Notice($"Pod {pod.Name} is in attempt {agent.Attempt} of an older gang of this name, and is deleted");
+            draft.Put(pod with { Doomed = true, MayRun = true });
+            var place = draft.NewPod(Place(draft.State.WorkerAt(rank), pod.Incarnation), pod.Role, draft.State.WorkerAt(rank), pod.Incarnation);
+            draft.Put(place);
+            Rename(draft, rank, place.Name);
+        }
     }
 
     /// <summary>Ended Pods of workers that have no other.</summary>

@@ -1,4 +1,5 @@
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Core.Tests.Engine;
 
@@ -152,7 +153,7 @@ public sealed class AdoptionTests
         world.Run(10 * Second);
         AssertRunning(world, 1);
         Assert.NotEqual("llm-1-twin", world.State.Workers[1]);
-        Assert.Equal(TrainingSupervisor.Observations.AgentPhase.Waiting, world.Pods["llm-1-twin"].Phase);
+        Assert.Equal(AgentPhase.Waiting, world.Pods["llm-1-twin"].Phase);
 
         world.Controller!.Paused = true;
         world.DeleteByOthers(world.PodOf(1));
@@ -208,6 +209,51 @@ public sealed class AdoptionTests
         world.Run(10 * Second);
         Assert.Equal(GangPhase.Succeeded, world.State.Phase);
         Assert.All(world.Pods.Values, p => Assert.Equal((0, true, false), (p.ContainerExit, p.Ended, p.Deleting)));
+    }
+
+    [Fact]
+    public void Step_AgentOfAnOlderGangOfThisName_ItsPodGoesAndThePlaceIsFree()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        var pod = new PodObservation { Name = "llm-0-a", Uid = "u", Role = "trainer", Worker = new WorkerId("trainer", 0), Node = "n", Phase = PodPhase.Running };
+        var agent = new AgentObservation { Instance = "i", Phase = AgentPhase.Running, Attempt = 5 };
+        state = GangMachine.Step(state, [new PodSeen(pod), new CacheSynced()], now).State;
+        Assert.Equal("llm-0-a", state.Workers[0]);
+        state = GangMachine.Step(state, [new RecordSaved(1)], now).State;
+        var result = GangMachine.Step(state, [new AgentSeen("llm-0-a", "u", "trainer", "", "n", agent)], now);
+
+        Assert.Equal("trainer-0#1", result.State.Workers[0]);
+        Assert.Equal(new DeletePod("llm-0-a", "u", Force: false), Assert.Single(result.Effects.OfType<DeletePod>()));
+        Assert.Equal("u", Assert.Single(result.Effects.OfType<HaltAgent>()).PodUid);
+
+        // Of this very attempt it stays.
+        result = GangMachine.Step(state, [new AgentSeen("llm-0-a", "u", "trainer", "", "n", agent with { Phase = AgentPhase.Waiting, Attempt = 1 })], now);
+        Assert.Equal("llm-0-a", result.State.Workers[0]);
+        Assert.Empty(result.Effects.OfType<DeletePod>());
+    }
+
+    [Fact]
+    public void Step_NewPodOfTheSameName_BothAreKnownByTheirUids()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var pod = new PodObservation { Name = "llm-0", Uid = "old", Role = "trainer", Worker = new WorkerId("trainer", 0), Node = "n", Phase = PodPhase.Running };
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        state = GangMachine.Step(state, [new PodSeen(pod), new CacheSynced(), new RecordSaved(1)], now).State;
+        var waits = new AgentObservation { Instance = "new/1", Phase = AgentPhase.Waiting };
+        state = GangMachine.Step(state, [Said("old", "old/1", AgentPhase.Running, 1), new AgentSeen("llm-0", "new", "trainer", "", "n", waits)], now).State;
+        Assert.Equal(["llm-0", "llm-0@new"], state.Pods.Keys.Order(StringComparer.Ordinal));
+
+        state = GangMachine.Step(state, [new PodSeen(pod with { Uid = "new" })], now).State;
+        Assert.Equal(("new", AgentPhase.Waiting, false), (state.Pods["llm-0"].Uid, state.Pods["llm-0"].Agent!.Phase, state.Pods["llm-0"].Gone));
+        Assert.Equal(("old", AgentPhase.Running, true), (state.Pods["llm-0@old"].Uid, state.Pods["llm-0@old"].Agent!.Phase, state.Pods["llm-0@old"].Gone));
+
+        state = GangMachine.Step(state, [new AgentGone("llm-0", "old", "old/1", now), new PodGone("llm-0", "old")], now).State;
+        Assert.False(state.Pods["llm-0@old"].Connected);
+        Assert.True(state.Pods["llm-0"] is { Connected: true, Gone: false });
+
+        AgentSeen Said(string uid, string instance, AgentPhase phase, int attempt) =>
+            new("llm-0", uid, "trainer", "", "n", new AgentObservation { Instance = instance, Phase = phase, Attempt = attempt });
     }
 
     private static World NewWorld(int workers, string kind = nameof(ControllerKind.Job), int seed = 3) =>
