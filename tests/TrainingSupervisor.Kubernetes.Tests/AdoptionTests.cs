@@ -1,6 +1,7 @@
 using k8s;
 using k8s.Models;
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Testing;
 
 namespace TrainingSupervisor.Kubernetes.Tests;
 
@@ -49,6 +50,31 @@ public sealed class AdoptionTests
         Assert.DoesNotContain((await client.CoreV1.ListNamespacedServiceAsync("default")).Items, s => s.Metadata.Name == "llm");
         Assert.DoesNotContain(fixture.Cluster.Requests.Snapshot(), r => r.Resource == "pods" && r.IsWrite);
         Assert.Empty(fixture.Logged);
+    }
+
+    [Fact]
+    public async Task Lifecycle_WithoutTheRightToMakePodsAndServices_IsRefusedNothing()
+    {
+        await using var fixture = await Fixture.StartAsync();
+        var rules = Permissions.All("default").Where(p => p.Resource != "services" && !(p.Resource == "pods" && p.Verb is "create" or "get"))
+            .Select(p => new AccessRule([p.Verb], [p.Resource]) { ApiGroups = [p.Group], Namespaces = p.ClusterWide ? ["*"] : [p.Namespace] });
+        var factory = fixture.Factory(fixture.Cluster.CreateToken("launcher", [.. rules]));
+        using var admin = fixture.Cluster.CreateClient();
+        await using (await factory.Leadership.AcquireAsync(Spec, default))
+        {
+            await using var cluster = factory.Create();
+            await cluster.BindAsync(Spec, "https://a:1", default);
+            fixture.Watch(cluster, Spec);
+            await fixture.ExpectAsync<CacheSynced>();
+            await cluster.SaveRecordAsync(Spec, new GangRecord { Attempt = 1, Phase = GangPhase.Running }, default);
+            await CreateAsync(admin, "llm-0-abc", ("job-name", "train"), (AdoptedPods.JobCompletionIndex, "0"));
+            var pod = (await fixture.ExpectAsync<PodSeen>()).Pod;
+            await cluster.DeletePodAsync(Spec, pod.Name, pod.Uid, force: true, default);
+            await fixture.ExpectAsync<PodGone>();
+            await cluster.DeleteGangAsync(Spec, default);
+        }
+
+        Assert.DoesNotContain(fixture.Cluster.Requests.Snapshot(), r => r.Status == 403);
     }
 
     [Fact]

@@ -146,6 +146,24 @@ public sealed class AdoptionTests
     }
 
     [Fact]
+    public void Resume_PodOfThePlanHasGone_MayHaveBeenReleasedAndIsWaitedFor()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var worker = new WorkerId("trainer", 0);
+        var record = new GangRecord
+        {
+            Attempt = 2,
+            Phase = GangPhase.Recovering,
+            Plan = new RecoveryPlan { Attempt = 2, Steps = [new WorkerStep(worker, RecoveryStep.Recreate, "why") { Pod = "llm-0-b", OldPod = "llm-0-a" }] },
+        };
+        record = record with { Incarnations = record.Incarnations.Add("trainer-0", 2), Adopted = record.Adopted.Add("trainer-0", "llm-0-b/u") };
+        var state = GangMachine.Resume(Specs.Adopted(1).Build(), 2, true, record, now);
+        state = GangMachine.Step(state, [new CacheSynced()], now).State;
+        Assert.Equal("trainer-0#3", state.Workers[0]);
+        Assert.True(state.Pods["llm-0-b"] is { Gone: true, Doomed: true, MayRun: true });
+    }
+
+    [Fact]
     public void Step_TwoPodsOfOneIndex_OnlyOneIsEverReleased()
     {
         var world = Started(2);
