@@ -78,14 +78,40 @@ public sealed class AdoptionTests
     [Fact]
     public void Step_ControllerDoesNotReplaceWhatHasFailed_RemainsAreDeletedAfterAWhile()
     {
-        var world = Started(2, nameof(ControllerKind.SameName));
-        var failed = world.PodOf(0);
-        world.CrashSupervisor(10);
-        world.KillContainer(failed);
-        world.Run(10 * Second);
+        var now = DateTimeOffset.UnixEpoch;
+        var failed = Pod("llm-0", "u", 0) with { Phase = PodPhase.Failed };
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        var result = GangMachine.Step(state, [new PodSeen(failed), new CacheSynced()], now);
+        result = GangMachine.Step(result.State, [new RecordSaved(1)], now);
+        Assert.Equal("trainer-0#1", result.State.Workers[0]);
+        result = GangMachine.Step(result.State, [new Tick()], now + (29 * Second));
+        Assert.Empty(result.Effects.OfType<DeletePod>());
+        Assert.Equal(now + (30 * Second), result.NextWake);
+        result = GangMachine.Step(result.State, [new Tick()], now + (30 * Second));
+        Assert.Equal(new DeletePod("llm-0", "u", Force: false), Assert.Single(result.Effects.OfType<DeletePod>()));
+    }
 
-        AssertRunning(world, 2);
-        Assert.True(failed.Removed);
+    [Fact]
+    public void Step_FailedPodsOfAWorkerThatHasAnother_AreLeftToBeLookedAt()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        state = GangMachine.Step(state, [new PodSeen(Pod("llm-0-a", "a", 0) with { Phase = PodPhase.Failed }), new PodSeen(Pod("llm-0-b", "b", 0)), new CacheSynced()], now).State;
+        state = GangMachine.Step(state, [new RecordSaved(1)], now).State;
+        Assert.Equal("llm-0-b", state.Workers[0]);
+        Assert.Empty(GangMachine.Step(state, [new Tick()], now + (60 * Second)).Effects.OfType<DeletePod>());
+    }
+
+    [Fact]
+    public void Step_SeveralPodsForAPlace_TheNewestThatIsNotBeingDeletedTakesIt()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        PodSeen[] seen = [Seen("a", 1), Seen("b", 3), Seen("c", 2), new(Seen("d", 4).Pod with { Deleting = true }), new(Seen("e", 5).Pod with { Phase = PodPhase.Failed })];
+        state = GangMachine.Step(state, [.. seen, new CacheSynced()], now).State;
+        Assert.Equal("llm-0-b", state.Workers[0]);
+
+        PodSeen Seen(string uid, int age) => new(Pod($"llm-0-{uid}", uid, 0) with { Created = now + (age * Second) });
     }
 
     [Theory]
@@ -181,6 +207,24 @@ public sealed class AdoptionTests
     }
 
     [Fact]
+    public void Step_WorkerRunsInAPodWithoutAPlace_ItIsEndedBeforeTheBarrierOpens()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        state = GangMachine.Step(state, [new PodSeen(Pod("llm-0-a", "a", 0)), new PodSeen(Pod("llm-0-b", "b", 0) with { Created = now }), new CacheSynced()], now).State;
+        var result = GangMachine.Step(state, [new RecordSaved(1), Said("a", AgentPhase.Running), Said("b", AgentPhase.Waiting)], now);
+        Assert.Equal("llm-0-b", result.State.Workers[0]);
+        Assert.Equal("a", Assert.Single(result.Effects.OfType<HaltAgent>()).PodUid);
+        Assert.Equal("a", Assert.Single(result.Effects.OfType<DeletePod>()).Uid);
+        Assert.Empty(result.Effects.OfType<ReleaseGang>());
+        result = GangMachine.Step(result.State, [Said("a", AgentPhase.Leaving)], now);
+        Assert.Equal("b", Assert.Single(Assert.Single(result.Effects.OfType<ReleaseGang>()).Targets).PodUid);
+
+        AgentSeen Said(string uid, AgentPhase phase) =>
+            new($"llm-0-{uid}", uid, "trainer", "", "n", new AgentObservation { Instance = uid, Phase = phase, Attempt = phase == AgentPhase.Waiting ? 0 : 1 });
+    }
+
+    [Fact]
     public void Step_IndexThatTheRoleDoesNotHave_IsLeftAloneAndSaidOnce()
     {
         var world = Started(2);
@@ -219,6 +263,19 @@ public sealed class AdoptionTests
     }
 
     [Fact]
+    public void Step_StopBeforeAllHaveANode_WhatNothingRunsInIsLeftAlone()
+    {
+        var world = NewWorld(2, nodes: 1);
+        world.Run(20 * Second);
+        Assert.Equal(GangPhase.Starting, world.State.Phase);
+        world.Controller!.Paused = true;
+        world.Stop();
+        world.Run(10 * Second);
+        Assert.Equal(Stage.Ended, world.State.Stage);
+        Assert.Equal([false, false], world.Pods.Values.Select(p => p.Deleting));
+    }
+
+    [Fact]
     public void Step_WorkersEndWell_SucceedsAndAgentsEndWithZero()
     {
         var world = Started(2);
@@ -234,7 +291,7 @@ public sealed class AdoptionTests
     {
         var now = DateTimeOffset.UnixEpoch;
         var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
-        var pod = new PodObservation { Name = "llm-0-a", Uid = "u", Role = "trainer", Worker = new WorkerId("trainer", 0), Node = "n", Phase = PodPhase.Running };
+        var pod = Pod("llm-0-a", "u", 0);
         var agent = new AgentObservation { Instance = "i", Phase = AgentPhase.Running, Attempt = 5 };
         state = GangMachine.Step(state, [new PodSeen(pod), new CacheSynced()], now).State;
         Assert.Equal("llm-0-a", state.Workers[0]);
@@ -255,7 +312,7 @@ public sealed class AdoptionTests
     public void Step_NewPodOfTheSameName_BothAreKnownByTheirUids()
     {
         var now = DateTimeOffset.UnixEpoch;
-        var pod = new PodObservation { Name = "llm-0", Uid = "old", Role = "trainer", Worker = new WorkerId("trainer", 0), Node = "n", Phase = PodPhase.Running };
+        var pod = Pod("llm-0", "old", 0);
         var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
         state = GangMachine.Step(state, [new PodSeen(pod), new CacheSynced(), new RecordSaved(1)], now).State;
         var waits = new AgentObservation { Instance = "new/1", Phase = AgentPhase.Waiting };
@@ -274,8 +331,24 @@ public sealed class AdoptionTests
             new("llm-0", uid, "trainer", "", "n", new AgentObservation { Instance = instance, Phase = phase, Attempt = attempt });
     }
 
-    private static World NewWorld(int workers, string kind = nameof(ControllerKind.Job), int seed = 3) =>
-        new(seed, Specs.Adopted(workers).Build(), nodes: 8, w => new SimController(w, Enum.Parse<ControllerKind>(kind), workers));
+    [Fact]
+    public void Step_NewPodOfTheSameNameBeforeTheOldOnesEndIsAnswered_TakesItsPlace()
+    {
+        var now = DateTimeOffset.UnixEpoch;
+        var state = GangMachine.Start(Specs.Adopted(1).Build(), 1, true, now);
+        state = GangMachine.Step(state, [new PodSeen(Pod("llm-0", "old", 0)), new CacheSynced()], now).State;
+        state = GangMachine.Step(state, [new PodSeen(Pod("llm-0", "old", 0) with { Phase = PodPhase.Failed })], now).State;
+        state = GangMachine.Step(state, [new PodSeen(Pod("llm-0", "new", 0))], now).State;
+        Assert.Equal("llm-0@old", state.Workers[0]);
+        for (var saved = 1; saved <= 2; saved++) state = GangMachine.Step(state, [new RecordSaved(saved)], now).State;
+        Assert.Equal(("llm-0", "new"), (state.Workers[0], state.Pods["llm-0"].Uid));
+    }
+
+    private static PodObservation Pod(string name, string uid, int index) =>
+        new() { Name = name, Uid = uid, Role = "trainer", Worker = new WorkerId("trainer", index), Node = "n", Phase = PodPhase.Running };
+
+    private static World NewWorld(int workers, string kind = nameof(ControllerKind.Job), int nodes = 8) =>
+        new(3, Specs.Adopted(workers).Build(), nodes, w => new SimController(w, Enum.Parse<ControllerKind>(kind), workers));
 
     private static World Started(int workers, string kind = nameof(ControllerKind.Job))
     {
