@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using k8s;
 using k8s.Models;
 using TrainingSupervisor.Engine;
@@ -35,6 +36,31 @@ public sealed class AdoptionTests
         Assert.Equal(("odd", "trainer", null), Told(await fixture.ExpectAsync<PodSeen>(p => p.Pod.Name == "odd")));
         await client.CoreV1.DeleteNamespacedPodAsync("plain", "default", new V1DeleteOptions { GracePeriodSeconds = 0 });
         Assert.Equal("plain", (await fixture.ExpectAsync<PodGone>()).Name);
+    }
+
+    [Fact]
+    public async Task Watch_OneRolesListIsLate_NothingCountsAsCompleteBefore()
+    {
+        await using var fixture = await Fixture.StartAsync();
+        using var admin = fixture.Cluster.CreateClient();
+        await CreateAsync(admin, "train-0", ("job-name", "train"), (AdoptedPods.JobCompletionIndex, "0"));
+        await CreateAsync(admin, "eval-0", ("app", "eval"), ("example.com/index", "0"));
+        var options = new KubernetesOptions();
+        using var client = KubernetesConnection.Open(fixture.Cluster.CreateClientConfiguration(), options);
+        var http = new HeldHttp(new KubernetesHttp(client), "eval");
+        var watch = new GangWatch(http, new ApiCalls(options, client.BaseUri, TimeProvider.System, () => 0.5), options, TimeProvider.System, () => 0.5, fixture, Spec, "");
+        var told = Channel.CreateUnbounded<GangInput>();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(40));
+        var running = watch.RunAsync(i => told.Writer.TryWrite(i), patience.Token);
+        var seen = new List<GangInput>();
+        // Then the other Pods, the Nodes and their Leases are in.
+        while (!(seen.OfType<PodSeen>().Any() && seen.OfType<NodeSeen>().Any() && seen.OfType<LeaseViewSeen>().Any())) seen.Add(await told.Reader.ReadAsync(patience.Token));
+        http.LetGo();
+        while (!(seen.OfType<CacheSynced>().Any() && seen.OfType<PodSeen>().Any(p => p.Pod.Name == "eval-0"))) seen.Add(await told.Reader.ReadAsync(patience.Token));
+        await patience.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+
+        Assert.True(seen.FindIndex(i => i is PodSeen { Pod.Name: "eval-0" }) < seen.FindIndex(i => i is CacheSynced));
     }
 
     [Fact]
@@ -99,4 +125,18 @@ public sealed class AdoptionTests
             Spec = new V1PodSpec { Containers = [new V1Container { Name = "main", Image = "i" }] },
         },
         "default");
+
+    /// <summary>Holds back what asks for this.</summary>
+    private sealed class HeldHttp(IKubernetesHttp http, string what) : IKubernetesHttp
+    {
+        private readonly TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void LetGo() => _gate.SetResult();
+
+        public async Task<HttpResponseMessage> GetAsync(string relativeUri, string accept, CancellationToken cancellationToken)
+        {
+            if (relativeUri.Contains(what, StringComparison.Ordinal)) await _gate.Task.WaitAsync(cancellationToken);
+            return await http.GetAsync(relativeUri, accept, cancellationToken);
+        }
+    }
 }
