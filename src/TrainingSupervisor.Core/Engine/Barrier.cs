@@ -46,8 +46,8 @@ internal static class Barrier
             }
         }
 
-        if (ready) Open(draft);
-        else WatchDeadline(draft);
+        if (!ready) WatchDeadline(draft);
+        else if (!Adoption.SaveFirst(draft)) Open(draft);
     }
 
     public static void Releasing(GangDraft draft)

@@ -73,7 +73,7 @@ internal sealed class GangDraft
     /// <summary>Writes the record; what is put after this with <see cref="PodState.NeedsSaved"/> waits for it.</summary>
     public long Save(bool planInProgress)
     {
-        _state = _state with { SaveSequence = _state.SaveSequence + 1 };
+        _state = _state with { SaveSequence = _state.SaveSequence + 1, PodsUnsaved = false };
         var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(this, p))
             .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign));
         Emit(new SaveRecord(_state.SaveSequence, new GangRecord
@@ -86,12 +86,14 @@ internal sealed class GangDraft
             SpareSerials = _state.SpareSerials,
             Shrunk = _state.Shrunk,
             Idle = _pods.Values.Where(p => p is { Idle: true, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => p.Role),
+            Pools = _pods.Values.Where(p => p is { Pool.Length: > 0, Worker: null, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => $"{p.Role} {p.Pool}"),
             Targets = Targets(),
             Costs = _state.Costs,
             Quarantined = _state.Quarantined,
             Recoveries = _state.Recoveries,
             History = _state.History,
             Retired = retired,
+            Adopted = Adoption.Known(this).ToImmutableSortedDictionary(),
             Outcome = _state.Outcome,
         }));
         return _state.SaveSequence;
@@ -133,6 +135,14 @@ internal sealed class GangDraft
         for (var rank = 0; rank < _state.WorldSize; rank++)
         {
             var worker = _state.WorkerAt(rank);
+            if (Spec.IsAdopted)
+            {
+                var adopted = Adoption.Expect(this, record, worker);
+                names.Add(adopted.Name);
+                Put(adopted with { Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt });
+                continue;
+            }
+
             var incarnation = record.Incarnations.GetValueOrDefault(worker.ToString(), 1);
             var name = assigned.GetValueOrDefault(worker.ToString()) ?? PodNames.Of(Spec, worker, incarnation);
             names.Add(name);
@@ -143,6 +153,12 @@ internal sealed class GangDraft
                 Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt,
                 Planned = step,
             });
+        }
+
+        foreach (var (name, pool) in record.Pools)
+        {
+            var space = pool.IndexOf(' ', StringComparison.Ordinal);
+            Put(NewPod(name, pool[..space], null, 0) with { Pool = pool[(space + 1)..] });
         }
 
         foreach (var (name, role) in record.Idle)
@@ -176,6 +192,8 @@ internal sealed class GangDraft
             if (_pods.TryGetValue(name, out var pod) && !pod.Doomed)
             {
                 var rank = _state.Workers.IndexOf(name);
+                // A Pod that has no place yet is no worker.
+                if (rank < 0 && Spec.IsAdopted) continue;
                 var status = Status(pod, rank);
                 if (before is null || Status(before, rank) with { Step = status.Step } != status)
                 {

@@ -47,11 +47,11 @@ internal sealed record PodRequest
     public WorkerId? Worker { get; init; }
     public int Incarnation { get; init; }
 
-    /// <summary>Labels that the Pod's node must have, besides what its template says: those of a spare's pool.</summary>
-    public ImmutableSortedDictionary<string, string> NodeSelector { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
-
     /// <summary>Nodes that the Pod must not land on.</summary>
     public ImmutableArray<string> AvoidNodes { get; init; } = [];
+
+    /// <summary>Labels that the Pod's node must have, beside whatever the role's template asks for: the pool of a spare.</summary>
+    public ImmutableSortedDictionary<string, string> NodeSelector { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 }
 
 /// <summary>What the barrier hands out.</summary>

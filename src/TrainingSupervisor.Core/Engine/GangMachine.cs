@@ -46,7 +46,9 @@ internal static class GangMachine
     public static MachineResult Step(GangState state, IReadOnlyList<GangInput> inputs, DateTimeOffset now)
     {
         var draft = new GangDraft(state, now);
-        foreach (var input in inputs) InputReducer.Apply(draft, input);
+        var spec = state.Spec;
+        foreach (var input in inputs) InputReducer.Apply(draft, spec.IsAdopted ? Adoption.Route(draft, input) : input);
+        if (spec.IsAdopted && draft.Synced && !draft.IsOver) Adoption.Settle(draft);
         if (draft.Synced || draft.IsOver) Reconciler.Run(draft);
         return new MachineResult(draft.ToState(), draft.Effects(), draft.NextWake);
     }

@@ -90,6 +90,9 @@ internal sealed record GangState
     public string? Outcome { get; init; }
     public bool Stopping { get; init; }
 
+    /// <summary>Of an adopted gang: Pods have taken places that the record does not know of yet.</summary>
+    public bool PodsUnsaved { get; init; }
+
     public bool IsOver => Phase is GangPhase.Succeeded or GangPhase.Failed or GangPhase.Stopped;
 
     /// <summary>How many workers the gang has now.</summary>

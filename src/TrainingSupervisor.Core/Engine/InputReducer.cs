@@ -71,7 +71,7 @@ internal static class InputReducer
     {
         if (draft.State.Nodes.TryGetValue(gone.Name, out var node))
         {
-            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted" };
+            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted", Deleted = true };
             draft.Set(s => s with { Nodes = s.Nodes.SetItem(gone.Name, lost) });
         }
     }
@@ -136,10 +136,10 @@ internal static class InputReducer
     {
         if (draft.Synced) return;
         draft.Set(s => s with { Synced = true });
-        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed)).ToList())
+        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed || p.Pool.Length > 0)).ToList())
         {
             // Expected from the record and not in the first full list. In a plan it may simply not have been created yet.
-            var planned = draft.State.Stage == Stage.Barrier
+            var planned = !draft.Spec.IsAdopted && draft.State.Stage == Stage.Barrier
                 && draft.State.Plan!.Steps.Any(s => s.Pod == pod.Name && s.Step == RecoveryStep.Recreate);
             draft.Put(planned && !pod.Doomed ? pod with { MayRun = pod.Agent is not null } : pod with { Gone = true });
         }

@@ -89,7 +89,7 @@ internal static class PodKeeper
 
     private static void Create(GangDraft draft, PodState pod)
     {
-        if (pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
+        if (draft.Spec.IsAdopted || pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
         if (draft.Now < pod.TryAgainAt)
         {
@@ -173,20 +173,27 @@ internal static class PodKeeper
         if (draft.State.SavedSequence < draft.State.SaveSequence || pod.Gone || pod.HasEnded) return;
         if (pod.Connected)
         {
-            Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
+            Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : draft.Spec.IsAdopted ? Adoption.GangOverExitCode : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
         }
         else if (pod.DeleteFailed && draft.Now < pod.TryAgainAt)
         {
             draft.WakeAt(pod.TryAgainAt);
         }
-        else if (pod.Pod is not null && (pod.DeleteSent is null || pod.DeleteFailed) && pod.HaltedInstance is null && draft.State.Phase != GangPhase.Stopped)
+        else if (pod.Pod is not null && (pod.DeleteSent is null || pod.DeleteFailed) && pod.HaltedInstance is null && MustDelete(draft, pod))
         {
             draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
             draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
         }
-        else if (pod.Pod is null || draft.State.Phase == GangPhase.Stopped)
+        else if (pod.Pod is null || !MustDelete(draft, pod))
         {
             draft.Put(pod with { DeleteSent = draft.Now });
         }
     }
+
+    /// <summary>
+    /// What a stopped gang owns goes with its record. An adopted one owns no Pod, and its controller decides about them: only a worker that cannot
+    /// be told to end is ended with its Pod.
+    /// </summary>
+    private static bool MustDelete(GangDraft draft, PodState pod) =>
+        draft.Spec.IsAdopted ? pod.MayRun : draft.State.Phase != GangPhase.Stopped;
 }

@@ -63,5 +63,8 @@ public sealed record GangSpec
     /// <summary>The number of workers of all roles together.</summary>
     public int WorldSize => Roles.Sum(r => r.Count);
 
+    /// <summary>Whether something else creates the gang's Pods: <see cref="RoleBuilder.WithAdoptedPods"/>.</summary>
+    public bool IsAdopted => Roles.Any(r => r.Adopted is not null);
+
     internal RoleSpec Role(string name) => Roles.First(r => r.Name == name);
 }

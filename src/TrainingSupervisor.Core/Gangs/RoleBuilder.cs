@@ -75,6 +75,23 @@ public sealed class RoleBuilder
     /// <param name="path">Its absolute path in the image.</param>
     public RoleBuilder WithAgentInImage(string path) => With(Role with { AgentDelivery = AgentDelivery.InImage, Agent = path });
 
+    /// <summary>
+    /// Takes the role's workers from Pods that something else creates and recreates: a Job, a JobSet, any controller. The supervisor creates none:
+    /// it restarts them in place, and replaces one by deleting it and waiting for its controller. Image, command and agent may be left out:
+    /// they are in the controller's Pod template, which must carry the agent (<c>ToPodTemplate</c> makes it).
+    /// </summary>
+    /// <param name="labelSelector">Selects the Pods of this role, and no other: <c>batch.kubernetes.io/job-name=llm</c>.</param>
+    /// <param name="indexLabel">
+    /// The label whose value is the worker's index in the role. Default: the completion index of an Indexed Job. Pods without it are numbered
+    /// in the order of their creation, and keep their number while they live.
+    /// </param>
+    public RoleBuilder WithAdoptedPods(string labelSelector, string indexLabel = AdoptedPods.JobCompletionIndex)
+    {
+        ArgumentNullException.ThrowIfNull(labelSelector);
+        ArgumentNullException.ThrowIfNull(indexLabel);
+        return With(Role with { Adopted = new AdoptedPods(labelSelector, indexLabel) });
+    }
+
     internal RoleBuilder WithExtension<T>(T extension)
         where T : notnull => With(Role with { Extensions = Role.Extensions.SetItem(typeof(T), extension) });
 

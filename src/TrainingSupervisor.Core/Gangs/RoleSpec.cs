@@ -60,6 +60,9 @@ public sealed record RoleSpec
     /// <summary>The agent's image, or for <see cref="AgentDelivery.InImage"/> the path of the agent in the worker's image.</summary>
     public required string Agent { get; init; }
 
+    /// <summary>Which Pods are the role's workers, where something else creates them; null where the supervisor does.</summary>
+    public AdoptedPods? Adopted { get; init; }
+
     /// <summary>What other packages have put on this role through their extension methods, by the type of the thing.</summary>
     internal ImmutableDictionary<Type, object> Extensions { get; init; } = ImmutableDictionary<Type, object>.Empty;
 }

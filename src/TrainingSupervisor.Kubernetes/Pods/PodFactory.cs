@@ -20,6 +20,25 @@ internal static class PodFactory
         var template = Template(role);
         var pod = new V1Pod { ApiVersion = "v1", Kind = "Pod", Metadata = template.Metadata ?? new V1ObjectMeta(), Spec = template.Spec };
         Identify(pod, spec, request, owner);
+        return Complete(pod, spec, role, request, restartsInPlace);
+    }
+
+    /// <summary>The same Pod for a controller that gives names, owners and numbers itself.</summary>
+    public static V1PodTemplateSpec CreateTemplate(GangSpec spec, RoleSpec role, bool restartsInPlace)
+    {
+        var template = Template(role);
+        var pod = new V1Pod { Metadata = template.Metadata ?? new V1ObjectMeta(), Spec = template.Spec };
+        pod.Metadata.Labels = new Dictionary<string, string>(pod.Metadata.Labels ?? new Dictionary<string, string>())
+        {
+            [Labels.Gang] = spec.Name,
+            [Labels.Role] = role.Name,
+        };
+        Complete(pod, spec, role, new PodRequest { Name = "", Role = role.Name }, restartsInPlace);
+        return new V1PodTemplateSpec { Metadata = pod.Metadata, Spec = pod.Spec };
+    }
+
+    private static V1Pod Complete(V1Pod pod, GangSpec spec, RoleSpec role, PodRequest request, bool restartsInPlace)
+    {
         var worker = pod.Spec.Containers[0];
         worker.Image = role.Image.Length > 0 ? role.Image : worker.Image;
         var agent = AddAgent(pod.Spec, worker, role);
@@ -183,18 +202,24 @@ internal static class PodFactory
             ];
         }
 
-        if (request.AvoidNodes.IsEmpty) return;
+        if (request.AvoidNodes.IsEmpty && request.NodeSelector.IsEmpty) return;
         pod.Affinity ??= new V1Affinity();
         pod.Affinity.NodeAffinity ??= new V1NodeAffinity();
         var required = pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution ??= new V1NodeSelector();
         if (required.NodeSelectorTerms is null or { Count: 0 }) required.NodeSelectorTerms = [new V1NodeSelectorTerm()];
-        // Terms are alternatives, so each of them must exclude the nodes; one name per requirement is what the API allows.
+        // Terms are alternatives, so each of them must exclude the nodes and ask for the labels; one name per requirement is what the API
+        // allows. Not spec.nodeSelector: it holds one value per key, and the user's own must stay.
         foreach (var term in required.NodeSelectorTerms)
         {
             term.MatchFields =
             [
                 .. term.MatchFields ?? [],
                 .. request.AvoidNodes.Select(n => new V1NodeSelectorRequirement { Key = "metadata.name", OperatorProperty = "NotIn", Values = [n] }),
+            ];
+            term.MatchExpressions =
+            [
+                .. term.MatchExpressions ?? [],
+                .. request.NodeSelector.Select(l => new V1NodeSelectorRequirement { Key = l.Key, OperatorProperty = "In", Values = [l.Value] }),
             ];
         }
     }
