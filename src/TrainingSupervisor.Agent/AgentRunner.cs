@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using TrainingSupervisor.Agent.Beside;
 using TrainingSupervisor.Agent.Link;
 using TrainingSupervisor.Agent.Native;
 using TrainingSupervisor.Agent.Progress;
@@ -28,7 +29,12 @@ internal sealed class AgentRunner : IDisposable
     private readonly ProgressFileTail _file;
     private readonly ProgressSocket _socket;
     private readonly StateFile _state;
+    private readonly SideCommands _commands;
+    private readonly HealthWatch _health;
+    private readonly CancellationTokenSource _leaving = new();
     private readonly string _instance = Guid.NewGuid().ToString("N");
+    private volatile FailurePatterns _patterns = FailurePatterns.None;
+    private IReadOnlyDictionary<string, string>? _workerEnvironment;
     private WorkerProcess? _worker;
     private Task _watch = Task.CompletedTask;
     private (int Attempt, ITimer Deadline)? _quiesce;
@@ -47,12 +53,16 @@ internal sealed class AgentRunner : IDisposable
         _socket = new ProgressSocket(WorkerSetup.ProgressSocket(options), lines => PostAsync(() => OnLines(lines)));
         _liveness = new LivenessProbe(options.LivenessUrl);
         _fence = new Fence(time, _liveness.AskAsync, why => Post(() => DoAsync(_machine.OnFenced(why))));
+        _commands = new SideCommands(c => BesideAsync(c.Argv, TimeSpan.FromMilliseconds(c.TimeoutMs), _leaving.Token), Answer, () => !WorkerIsEnding, PostAction);
+        _health = new HealthWatch(time, BesideAsync, () => _worker is not { HasEnded: false }, words => FoundUnhealthy(_progress.SetHealth(words)), PostAction);
         _link = new GatewayLink(options, time, _fence, HelloAsync, OnMessageAsync, connected => Post(() => OnConnected(connected)));
     }
 
     public void Dispose()
     {
         _liveness.Dispose();
+        _health.Dispose();
+        _leaving.Dispose();
         foreach (var timer in new[] { _kill, _hold, _progressDue, _look, _quiesce?.Deadline })
             timer?.Dispose();
     }
@@ -78,7 +88,10 @@ internal sealed class AgentRunner : IDisposable
         ];
         while (_leave is null)
             await NextAsync().ConfigureAwait(false);
+        _health.Stop();
+        await _leaving.CancelAsync().ConfigureAwait(false);
         await _link.FlushAsync(FlushLimit).ConfigureAwait(false);
+        await Task.WhenAny(_commands.EndedAsync(), Task.Delay(EndLimit, _time)).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAny(Task.WhenAll([.. loops, _watch]), Task.Delay(EndLimit, _time)).ConfigureAwait(false);
         return _leave.Value;
@@ -116,6 +129,12 @@ internal sealed class AgentRunner : IDisposable
         return done.Task;
     }
 
+    private void PostAction(Action work) => Post(() =>
+    {
+        work();
+        return ValueTask.CompletedTask;
+    });
+
     private void Post(Func<ValueTask> work) => _inbox.Writer.TryWrite(work);
 
     private ITimer After(TimeSpan due, Func<ValueTask> work) => _time.CreateTimer(_ => Post(work), null, due, Timeout.InfiniteTimeSpan);
@@ -140,11 +159,19 @@ internal sealed class AgentRunner : IDisposable
     {
         Post(() =>
         {
-            if (message.Welcome is { } welcome)
-                _progressInterval = TimeSpan.FromMilliseconds(Math.Max(0, welcome.ProgressMs));
+            if (message.Welcome is { } welcome && message.PodUid == _options.PodUid)
+                OnWelcome(welcome);
             return DoAsync(_machine.On(message));
         });
         return ValueTask.CompletedTask;
+    }
+
+    private void OnWelcome(Welcome welcome)
+    {
+        _progressInterval = TimeSpan.FromMilliseconds(Math.Max(0, welcome.ProgressMs));
+        _health.Set(welcome.HealthCheck, workerRuns: _worker is { HasEnded: false });
+        if (!welcome.FailurePatterns.SequenceEqual(_patterns.Texts))
+            _patterns = FailurePatterns.Of(welcome.FailurePatterns);
     }
 
     private ValueTask OnConnected(bool connected)
@@ -193,6 +220,10 @@ internal sealed class AgentRunner : IDisposable
                     _quiesce = (quiesce.Attempt, After(quiesce.Deadline, () => Quiesced(false)));
                     _worker?.Signal(quiesce.Signal);
                     break;
+                case Effect.Run { Command: var command }:
+                    if (!_commands.Ask(command))
+                        _link.Send(new AgentMessage { Refused = new Refused { Reason = $"command {command.Id}: {SideCommands.MostWaiting} wait already", Term = _machine.Term } });
+                    break;
                 case Effect.Leave leave:
                     _leave ??= leave.Code;
                     break;
@@ -212,7 +243,14 @@ internal sealed class AgentRunner : IDisposable
             _file.Truncate();
             WorkerSetup.WriteFiles(_options, start.Roster, start.RosterJson);
             var environment = WorkerSetup.Environment(_options, start.Roster, start.Rank, _environment);
-            _worker = WorkerProcess.Start(_command, environment, _reaper, _time, out problem);
+            var attempt = start.Roster.Attempt;
+            var watch = new StderrWatch(() => _patterns, words => PostAction(() => FoundOnStderr(attempt, words)));
+            _worker = WorkerProcess.Start(_command, environment, _reaper, _time, bytes =>
+            {
+                Log.WriteAll(2, bytes);
+                watch.Take(bytes);
+            }, out problem);
+            _workerEnvironment = environment;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -234,6 +272,7 @@ internal sealed class AgentRunner : IDisposable
         Log.Write($"attempt {start.Roster.Attempt}: worker started as rank {start.Rank} of {start.Roster.WorldSize}");
         _look = _time.CreateTimer(_ => Post(() => Look()), null, FileLook, FileLook);
         _watch = WatchAsync(_worker);
+        _health.Start();
     }
 
     private async Task WatchAsync(WorkerProcess worker)
@@ -248,7 +287,9 @@ internal sealed class AgentRunner : IDisposable
             await Quiesced(exit.Code == 0).ConfigureAwait(false);
             _look?.Dispose();
             _kill?.Dispose();
-            (_worker, _look, _kill) = (null, null, null);
+            _health.Stop();
+            (_worker, _workerEnvironment, _look, _kill) = (null, null, null, null);
+            _commands.StartNext();
             await DoAsync(_machine.OnWorkerEnded(exit)).ConfigureAwait(false);
             if (_machine.Phase == Phase.Exited && _hold is not null)
                 StartHold();
@@ -272,6 +313,30 @@ internal sealed class AgentRunner : IDisposable
             _worker?.KillGroup();
             return ValueTask.CompletedTask;
         });
+    }
+
+    /// <summary>Its tree is being ended, and with it whatever is started beside it.</summary>
+    private bool WorkerIsEnding => _worker is { HasEnded: true };
+
+    private Task<SideResult> BesideAsync(IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var environment = WorkerSetup.Beside(_workerEnvironment ?? _environment, _worker is { HasEnded: false } worker ? worker.Id : null);
+        return SideProcess.RunAsync(command, environment, timeout, _reaper, _time, cancellationToken);
+    }
+
+    private void Answer(CommandResult result) => _link.Send(new AgentMessage { CommandResult = result });
+
+    private void FoundOnStderr(int attempt, string words)
+    {
+        // The end of a worker says more than its last words.
+        if (_machine.Attempt == attempt && _worker is { HasEnded: false })
+            FoundUnhealthy(_progress.SetPattern(words));
+    }
+
+    private void FoundUnhealthy(bool news)
+    {
+        if (news)
+            SayProgress();
     }
 
     private ValueTask Quiesced(bool saved)
@@ -333,6 +398,6 @@ internal sealed class AgentRunner : IDisposable
         if (!_progress.SaidAnything)
             return;
         _progressSaid = _time.GetTimestamp();
-        _link.Send(new AgentMessage { Progress = _progress.Snapshot() });
+        _link.Send(new AgentMessage { Progress = _progress.TakeReport() });
     }
 }

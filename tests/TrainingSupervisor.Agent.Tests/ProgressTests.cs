@@ -37,7 +37,7 @@ public sealed class ProgressTests
     [Fact]
     public void ToString_MoreThanFits_KeepsTheLastWholeLines()
     {
-        var tail = new StderrTail();
+        var tail = new OutputTail(OutputTail.WorkerCapacity);
         for (var i = 0; i < 1000; i++)
             tail.Append(Encoding.UTF8.GetBytes($"line {i}\n"));
 
@@ -57,7 +57,7 @@ public sealed class ProgressTests
         {
             for (var extra = 0; extra < 6; extra++)
             {
-                var tail = new StderrTail();
+                var tail = new OutputTail(OutputTail.WorkerCapacity);
                 tail.Append(Encoding.UTF8.GetBytes(new string('a', extra)));
                 for (var i = 0; i < 3000; i++)
                     tail.Append(Encoding.UTF8.GetBytes(text));
@@ -67,7 +67,7 @@ public sealed class ProgressTests
 
         var bytes = new byte[20_000];
         random.NextBytes(bytes);
-        var rubbish = new StderrTail();
+        var rubbish = new OutputTail(OutputTail.WorkerCapacity);
         rubbish.Append(bytes);
         Assert.InRange(strict.GetByteCount(rubbish.ToString()), 1, 4096);
     }

@@ -58,6 +58,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 case SupervisorMessage.KindOneofCase.Release: OnRelease(message.Release!); break;
                 case SupervisorMessage.KindOneofCase.Quiesce: OnQuiesce(message.Quiesce!); break;
                 case SupervisorMessage.KindOneofCase.Halt: OnHalt(message.Halt!); break;
+                case SupervisorMessage.KindOneofCase.RunCommand: OnRun(message.RunCommand!); break;
                 default: Refuse("a command that this agent does not know"); break;
             }
         }
@@ -146,6 +147,21 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             _effects.Add(new Effect.Quiesce(Attempt, signal, TimeSpan.FromMilliseconds(Math.Max(0, quiesce.DeadlineMs))));
         }
 
+        void OnRun(RunCommand run)
+        {
+            if (run.Id.Length == 0)
+                Refuse("a command to run without an id");
+            else if (run.Argv.Count == 0 || string.IsNullOrWhiteSpace(run.Argv[0]) || run.Argv.Any(a => a.Contains('\0', StringComparison.Ordinal)))
+                Refuse($"command {run.Id} is none: no program is named, or an argument holds a zero byte");
+            else if (run.TimeoutMs <= 0)
+                Refuse($"command {run.Id} has no time to run: its timeout is {run.TimeoutMs} ms");
+            else
+            {
+                Obey();
+                _effects.Add(new Effect.Run(run));
+            }
+        }
+
         void OnHalt(Halt halt)
         {
             Obey();
@@ -161,7 +177,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             return [];
         _exit = exit;
         if (_ending is Ending.Fenced fenced)
-            _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{StderrTail.Last(exit.StderrTail, StderrTail.Capacity - 256)}" };
+            _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{OutputTail.Last(exit.StderrTail, OutputTail.WorkerCapacity - 256)}" };
         if (_terminating && _ending is not Ending.Halt)
         {
             Phase = Phase.Exited;

@@ -55,6 +55,16 @@ internal static class WorkerSetup
         return variables;
     }
 
+    /// <summary>The same for a command beside the worker, with the worker's process id if it runs.</summary>
+    internal static Dictionary<string, string> Beside(IReadOnlyDictionary<string, string> variables, int? worker)
+    {
+        var beside = new Dictionary<string, string>(variables, StringComparer.Ordinal);
+        beside.Remove("GANG_AGENT_SECRET_DIR");
+        if (worker is { } pid)
+            beside["GANG_WORKER_PID"] = Text(pid);
+        return beside;
+    }
+
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 
     private static void Replace(string path, ReadOnlySpan<byte> bytes)

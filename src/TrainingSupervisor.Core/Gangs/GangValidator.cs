@@ -76,6 +76,7 @@ internal static partial class GangValidator
             "No agent; choose WithAgentFromImageVolume, WithAgentFromInitContainer or WithAgentInImage.");
         check(role.AgentDelivery != AgentDelivery.InImage || role.Agent.Length == 0 || role.Agent.StartsWith('/'), $"{path}.agent",
             $"'{role.Agent}' is no absolute path in the worker's image.");
+        HealthValidator.Validate(role, path, check);
         foreach (var name in role.Environment.Keys)
         {
             check(!ReservedNames.Contains(name) && !name.StartsWith("GANG_", StringComparison.Ordinal), $"{path}.environment[{name}]",

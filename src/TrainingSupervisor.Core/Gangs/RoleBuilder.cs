@@ -52,6 +52,27 @@ public sealed class RoleBuilder
     /// <param name="path">Its absolute path in the image.</param>
     public RoleBuilder WithAgentInImage(string path) => With(Role with { AgentDelivery = AgentDelivery.InImage, Agent = path });
 
+    /// <summary>
+    /// Has the agent run a command beside each worker as long as it runs. If it fails often enough in a row, that is a failure of the kind
+    /// <see cref="FailureKind.HealthCheckFailed"/>.
+    /// </summary>
+    /// <param name="command">The program and its arguments; it ends with 0 if the worker is well.</param>
+    /// <param name="interval">From the worker's start to the first run, and from a run's end to the next. Default 30 s.</param>
+    /// <param name="timeout">A run that takes longer is killed and counts as failed. Default 10 s.</param>
+    /// <param name="failures">So many failures in a row are a failure of the worker. Default 3.</param>
+    public RoleBuilder WithHealthCheck(IEnumerable<string> command, TimeSpan? interval = null, TimeSpan? timeout = null, int failures = 3)
+    {
+        var check = new HealthCheck([.. command]) { Failures = failures };
+        return With(Role with { HealthCheck = check with { Interval = interval ?? check.Interval, Timeout = timeout ?? check.Timeout } });
+    }
+
+    /// <summary>
+    /// Calls a worker broken as soon as a line of its stderr matches, although it still runs: a failure of the kind
+    /// <see cref="FailureKind.HealthCheckFailed"/>. May be said several times.
+    /// </summary>
+    /// <param name="regex">A regular expression of .NET without anything that backtracks. It is tried on the first 4 KiB of each line.</param>
+    public RoleBuilder WithFailurePattern(string regex) => With(Role with { FailurePatterns = Role.FailurePatterns.Add(regex) });
+
     internal RoleBuilder WithExtension<T>(T extension)
         where T : notnull => With(Role with { Extensions = Role.Extensions.SetItem(typeof(T), extension) });
 

@@ -39,6 +39,12 @@ public sealed record RoleSpec
     /// <summary>The agent's image, or for <see cref="AgentDelivery.InImage"/> the path of the agent in the worker's image.</summary>
     public required string Agent { get; init; }
 
+    /// <summary>The command that tells whether a worker is well, or null.</summary>
+    public HealthCheck? HealthCheck { get; init; }
+
+    /// <summary>Regular expressions for a line on a worker's stderr that means that it is broken although it still runs.</summary>
+    public ImmutableArray<string> FailurePatterns { get; init; } = [];
+
     /// <summary>What other packages have put on this role through their extension methods, by the type of the thing.</summary>
     internal ImmutableDictionary<Type, object> Extensions { get; init; } = ImmutableDictionary<Type, object>.Empty;
 }
