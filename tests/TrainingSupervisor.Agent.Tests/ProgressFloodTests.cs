@@ -84,7 +84,7 @@ public sealed class ProgressFloodTests : AgentTest
         using var stop = new CancellationTokenSource();
         var gate = new TaskCompletionSource();
         var seen = new ConcurrentQueue<string>();
-        var socket = new ProgressSocket(path, async lines =>
+        var socket = new ProgressSocket(path, shared: false, async lines =>
         {
             await gate.Task;
             foreach (var line in lines) seen.Enqueue(line);
@@ -128,7 +128,7 @@ public sealed class ProgressFloodTests : AgentTest
         var path = Path.Combine(Root, "p.sock");
         using var stop = new CancellationTokenSource();
         var seen = new ConcurrentQueue<string>();
-        var socket = new ProgressSocket(path, async lines =>
+        var socket = new ProgressSocket(path, shared: false, async lines =>
         {
             await Task.Delay(5);
             foreach (var line in lines) seen.Enqueue(line);

@@ -32,6 +32,8 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
 
     internal int FenceMs { get; set; }
 
+    internal string PodUid { get; set; } = "uid";
+
     /// <summary>What else the welcome says.</summary>
     internal Action<Welcome>? Welcoming { get; set; }
 
@@ -89,7 +91,7 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
         {
             var welcome = new Welcome { HeartbeatMs = 200, ProgressMs = 10, FenceMs = FenceMs };
             Welcoming?.Invoke(welcome);
-            await SayAsync(new SupervisorMessage { Term = Term, PodUid = "uid", Welcome = welcome });
+            await SayAsync(new SupervisorMessage { Term = Term, PodUid = PodUid, Welcome = welcome });
             while (await requestStream.MoveNext(drop.Token))
             {
                 if (requestStream.Current.Heartbeat is not { } beat)
@@ -99,7 +101,7 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
                 }
 
                 Interlocked.Increment(ref _heartbeats);
-                await SayAsync(new SupervisorMessage { Term = Term, PodUid = "uid", Ack = new HeartbeatAck { Sequence = beat.Sequence } });
+                await SayAsync(new SupervisorMessage { Term = Term, PodUid = PodUid, Ack = new HeartbeatAck { Sequence = beat.Sequence } });
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)

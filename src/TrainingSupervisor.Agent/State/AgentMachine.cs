@@ -7,9 +7,10 @@ namespace TrainingSupervisor.Agent.State;
 
 /// <summary>
 /// The agent's whole behaviour, without I/O or clock: a command or an event in, effects out. The phase that it says changes only
-/// when the thing has happened: as long as a worker is being ended it is still said to run.
+/// when the thing has happened: as long as a worker is being ended it is still said to run. A sidecar cannot end its worker: it ends itself,
+/// so that the kubelet ends and restarts both.
 /// </summary>
-internal sealed class AgentMachine(string podUid, int restartExitCode, long term = 0, int obeyedAttempt = 0)
+internal sealed class AgentMachine(string podUid, int restartExitCode, long term = 0, int obeyedAttempt = 0, bool sidecar = false)
 {
     private readonly List<Effect> _effects = [];
     private int _rank;
@@ -85,6 +86,8 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 Refuse($"attempt {next} is over: attempt {Highest} is the one here");
             else if (_ending is Ending.Halt || _terminating)
                 Refuse("the agent is ending");
+            else if (sidecar && Phase == Phase.Running && restart.Mode == Restart.Types.Mode.Process)
+                Refuse("a sidecar cannot restart its worker's process, only the whole Pod");
             else if (next == Attempt && Phase is Phase.Running or Phase.Exited)
             {
                 // A late repetition from before the release. Obeying it would run one attempt twice.
@@ -165,7 +168,11 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
         void OnHalt(Halt halt)
         {
             Obey();
-            EndThen(new Ending.Halt(halt.ExitCode & 0xff), halt.GraceMs, halt.Reason);
+            // The kubelet would start a sidecar again whatever its code, so one that waits goes on waiting until its Pod is deleted.
+            if (sidecar && Phase != Phase.Running)
+                _effects.Add(new Effect.SayState());
+            else
+                EndThen(sidecar ? new Ending.RestartInPlace(Attempt) : new Ending.Halt(halt.ExitCode & 0xff), halt.GraceMs, halt.Reason);
         }
     }
 
@@ -201,7 +208,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
         _effects.Clear();
         _terminating = true;
         if (Phase == Phase.Running)
-            return [new Effect.SignalWorker(signal)];
+            return [sidecar ? new Effect.Leave(128 + signal) : new Effect.SignalWorker(signal)];
         return Phase == Phase.Leaving ? [] : Leave(128 + signal);
     }
 
@@ -210,6 +217,8 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     {
         if (Phase != Phase.Running)
             return [];
+        if (sidecar)
+            return Leave(restartExitCode);
         _ending ??= new Ending.Fenced(why);
         return [new Effect.EndWorker(TimeSpan.Zero, $"fenced: {why}")];
     }
@@ -233,7 +242,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
 
     private void EndThen(Ending ending, int graceMs, string reason)
     {
-        if (Phase == Phase.Running)
+        if (Phase == Phase.Running && !sidecar)
         {
             // Whoever was to leave leaves, though it be for a later attempt: a new process serves that as well.
             _ending = (_ending, ending) is (Ending.RestartInPlace, Ending.WaitFor w) ? new Ending.RestartInPlace(w.Attempt) : ending;

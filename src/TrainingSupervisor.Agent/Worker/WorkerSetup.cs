@@ -14,6 +14,15 @@ internal static class WorkerSetup
 
     internal static string HostsFile(AgentOptions options) => Path.Combine(options.Directory, "hosts");
 
+    internal static string EnvironmentFile(AgentOptions options) => Path.Combine(options.Directory, "env");
+
+    /// <summary>For a worker that this program does not start: its variables, for a shell to read.</summary>
+    internal static void WriteEnvironment(AgentOptions options, IReadOnlyDictionary<string, string> variables)
+    {
+        var lines = variables.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"export {v.Key}='{v.Value.Replace("'", "'\\''", StringComparison.Ordinal)}'\n");
+        Replace(EnvironmentFile(options), Encoding.UTF8.GetBytes(string.Concat(lines)));
+    }
+
     internal static void WriteFiles(AgentOptions options, Roster roster, ReadOnlyMemory<byte> rosterJson)
     {
         Replace(RosterFile(options), rosterJson.Span);

@@ -70,8 +70,8 @@ internal static partial class GangValidator
         check(role.Count is > 0 and <= MaxWorkers, $"{path}.count", $"{role.Count} workers; use 1 to {MaxWorkers}.");
         check(role.Spares >= 0, $"{path}.spares", $"{role.Spares} must not be negative.");
         check(role.Image.Length > 0 || role.PodTemplate is not null, $"{path}.image", "No image; set one with WithImage or a Pod template.");
-        check(!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0]), $"{path}.command",
-            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier.");
+        check((role.Sidecar && role.Command.IsEmpty) || (!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0])), $"{path}.command",
+            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier, unless it runs AsSidecar.");
         check(role.Agent.Length > 0, $"{path}.agent",
             "No agent; choose WithAgentFromImageVolume, WithAgentFromInitContainer or WithAgentInImage.");
         check(role.AgentDelivery != AgentDelivery.InImage || role.Agent.Length == 0 || role.Agent.StartsWith('/'), $"{path}.agent",

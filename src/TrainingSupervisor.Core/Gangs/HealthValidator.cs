@@ -11,6 +11,10 @@ internal static class HealthValidator
 
     public static void Validate(RoleSpec role, string path, Action<bool, string, string> check)
     {
+        check(!role.Sidecar || role.HealthCheck is null, $"{path}.healthCheck",
+            "A sidecar has neither the worker's programs nor its processes; give the worker's container a liveness probe in the Pod template.");
+        check(!role.Sidecar || role.FailurePatterns.IsEmpty, $"{path}.failurePatterns",
+            "A sidecar does not see the worker's stderr; let the worker write 'unhealthy ...' to its progress file.");
         if (role.HealthCheck is { } health)
         {
             check(!health.Command.IsDefaultOrEmpty && !string.IsNullOrWhiteSpace(health.Command[0]), $"{path}.healthCheck.command",

@@ -28,6 +28,13 @@ public sealed class RoleBuilder
     /// </param>
     public RoleBuilder WithCommand(params IEnumerable<string> command) => With(Role with { Command = [.. command] });
 
+    /// <summary>
+    /// Runs the agent as a sidecar (a restartable init container), for images whose command is not known: the kubelet starts the worker's
+    /// container, with the image's or the Pod template's own command, once the barrier opens. What other workers get as
+    /// environment variables these get as files. They restart in place or in a new Pod, never as a process alone.
+    /// </summary>
+    public RoleBuilder AsSidecar() => With(Role with { Sidecar = true });
+
     /// <summary>Sets an environment variable of the worker.</summary>
     /// <param name="name">The name; those of the worker contract are reserved.</param>
     /// <param name="value">The value.</param>

@@ -21,8 +21,13 @@ public sealed record RoleSpec
     /// <summary>The worker's container image.</summary>
     public required string Image { get; init; }
 
-    /// <summary>The worker's command and its arguments, started by the agent when the barrier opens.</summary>
+    /// <summary>The worker's command and its arguments, started by the agent when the barrier opens. May be empty for a <see cref="Sidecar"/>.</summary>
     public required ImmutableArray<string> Command { get; init; }
+
+    /// <summary>
+    /// Whether the agent runs beside the worker as a sidecar, and not as the parent of its process: for images whose command is not known.
+    /// </summary>
+    public bool Sidecar { get; init; }
 
     /// <summary>Environment variables of the worker, besides those of the worker contract.</summary>
     public ImmutableSortedDictionary<string, string> Environment { get; init; } = ImmutableSortedDictionary<string, string>.Empty;

@@ -84,6 +84,7 @@ internal static class RecoveryPlanner
             : pod.Gone ? "its Pod is gone"
             : pod.HasEnded ? "its Pod has ended"
             : pod.Pod?.Deleting == true ? "its Pod is being deleted"
+            : SidecarDetector.EndedForGood(state.Spec, pod) is not null ? "its worker's container has ended and its Pod has no rule to start it again"
             : null;
         if (why is not null)
         {
@@ -100,6 +101,7 @@ internal static class RecoveryPlanner
         }
 
         if (pod.Connected && pod.Agent?.Phase == AgentPhase.Waiting) return Step(RecoveryStep.Keep, "it waits at the barrier already");
+        if (state.Spec.Role(worker.Role).Sidecar) return SidecarStep(state, worker, pod);
         if (strategy == RecoveryStrategy.RestartProcesses) return Step(RecoveryStep.RestartProcess, "the strategy restarts processes");
         if (!state.RestartsInPlace) return Step(RecoveryStep.RestartProcess, "the API server does not know RestartAllContainers");
         if (pod.Pod is { RestartsInPlace: false }) return Step(RecoveryStep.RestartProcess, "its Pod was made without the rule for RestartAllContainers");
@@ -107,5 +109,18 @@ internal static class RecoveryPlanner
         return node is { RestartsInPlace: false }
             ? Step(RecoveryStep.RestartProcess, $"node {node.Name} does not declare RestartAllContainersOnContainerExits")
             : Step(RecoveryStep.RestartInPlace, "its Pod is healthy");
+    }
+
+    /// <summary>A sidecar cannot restart its worker's process, so whoever cannot be restarted in place gets a new Pod.</summary>
+    private static WorkerStep SidecarStep(GangState state, WorkerId worker, PodState pod)
+    {
+        var node = pod.Node is null ? null : state.Nodes.GetValueOrDefault(pod.Node);
+        var why = !state.RestartsInPlace ? "the API server does not know RestartAllContainers"
+            : pod.Pod is { RestartsInPlace: false } ? "its Pod was made without the rule for RestartAllContainers"
+            : node is { RestartsInPlace: false } ? $"node {node.Name} does not declare RestartAllContainersOnContainerExits"
+            : null;
+        return why is null
+            ? new WorkerStep(worker, RecoveryStep.RestartInPlace, "its Pod is healthy") { Pod = pod.Name }
+            : new WorkerStep(worker, RecoveryStep.Recreate, $"{why}, and a sidecar cannot restart its worker's process") { Pod = PodNames.Next(state, worker), OldPod = pod.Name };
     }
 }
