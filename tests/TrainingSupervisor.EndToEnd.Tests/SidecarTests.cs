@@ -40,6 +40,40 @@ public sealed class SidecarTests
         Assert.Equal(2, before.Intersect(await PodsAsync(lab)).Count());
     }
 
+    [EmbeddedFact("it writes into a running Pod")]
+    public async Task Gang_WorkersEndWell_Succeeds()
+    {
+        await using var lab = await Lab.StartAsync(3);
+        var gang = await lab.LaunchAsync(Describe(lab));
+        await StartedAsync(lab, gang, 1);
+
+        foreach (var worker in gang.Status.Workers) await ExitAsync(lab, worker.Pod, 0);
+
+        var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
+        Assert.True(result.Succeeded, result.Outcome);
+        Assert.Equal(1, gang.Status.Attempt);
+    }
+
+    [EmbeddedTheory("it writes into a running Pod")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Gang_ThatIsOver_LeavesNoPodThatWaitsOrTrains(bool stopped)
+    {
+        await using var lab = await Lab.StartAsync(3);
+        var gang = await lab.LaunchAsync(Describe(lab).WithPolicy(p => p.OnExitCode([9], RecoveryStrategy.FailGang)));
+        await StartedAsync(lab, gang, 1);
+
+        if (stopped) await gang.StopAsync();
+        else await ExitAsync(lab, gang.Status.Workers[1].Pod, 9);
+
+        var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
+        Assert.False(result.Succeeded);
+        using var client = lab.CreateClient();
+        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
+        while ((await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace, cancellationToken: patience.Token)).Items.Any(p => p.Status.Phase is "Pending" or "Running"))
+            await Task.Delay(20, patience.Token);
+    }
+
     private static GangBuilder Describe(Lab lab)
     {
         var request = lab.Cluster.Request(3, 0, []);

@@ -104,7 +104,7 @@ public sealed class RecordedRestartTests
     }
 
     [Fact]
-    public void Sidecar_WorkerEndsWithoutARuleWhileThePodGoesOn_IsAFailureAtOnceAndANewPod()
+    public void Sidecar_WorkerEndsWithoutARuleWhileThePodGoesOn_IsAFailureAtOnce()
     {
         var states = Read("ra-nomatch").TakeWhile(s => !s.HasEnded).ToList();
         Assert.Contains(states, s => s.Containers.Any(c => c.Initial && c.State == ContainerState.Running) && s.Containers.Any(c => c.Name == "main" && c.State == ContainerState.Terminated));
