@@ -171,7 +171,20 @@ internal static class PodKeeper
     private static void Finish(GangDraft draft, PodState pod)
     {
         if (draft.State.SavedSequence < draft.State.SaveSequence || pod.Gone || pod.HasEnded) return;
-        if (pod.Connected)
+        // A sidecar cannot end its Pod: whatever it exits with, the kubelet starts it again.
+        if (pod is { Connected: true, Pod: not null } && draft.Spec.Role(pod.Role).Sidecar)
+        {
+            if (pod.DeleteSent is not null && !pod.DeleteFailed) return;
+            if (pod.DeleteFailed && draft.Now < pod.TryAgainAt)
+            {
+                draft.WakeAt(pod.TryAgainAt);
+                return;
+            }
+
+            draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
+            draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
+        }
+        else if (pod.Connected)
         {
             Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : draft.Spec.IsAdopted ? Adoption.GangOverExitCode : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
         }

@@ -105,12 +105,13 @@ internal static partial class GangValidator
         check(role.Adopted is null || role.MinWorkers == int.MaxValue, $"{path}.minWorkers",
             "An adopted role cannot shrink: what creates its Pods decides how many there are.");
         check(role.Adopted is not null || role.Image.Length > 0 || role.PodTemplate is not null, $"{path}.image", "No image; set one with WithImage or a Pod template.");
-        check((role.Adopted is not null && role.Command.IsEmpty) || (!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0])), $"{path}.command",
-            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier.");
+        check(((role.Sidecar || role.Adopted is not null) && role.Command.IsEmpty) || (!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0])), $"{path}.command",
+            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier, unless it runs AsSidecar.");
         check(role.Adopted is not null || role.Agent.Length > 0, $"{path}.agent",
             "No agent; choose WithAgentFromImageVolume, WithAgentFromInitContainer or WithAgentInImage.");
         check(role.AgentDelivery != AgentDelivery.InImage || role.Agent.Length == 0 || role.Agent.StartsWith('/'), $"{path}.agent",
             $"'{role.Agent}' is no absolute path in the worker's image.");
+        HealthValidator.Validate(role, path, check);
         foreach (var name in role.Environment.Keys)
         {
             check(!ReservedNames.Contains(name) && !name.StartsWith("GANG_", StringComparison.Ordinal), $"{path}.environment[{name}]",

@@ -51,6 +51,13 @@ public sealed class RoleBuilder
     /// </param>
     public RoleBuilder WithCommand(params IEnumerable<string> command) => With(Role with { Command = [.. command] });
 
+    /// <summary>
+    /// Runs the agent as a sidecar (a restartable init container), for images whose command is not known: the kubelet starts the worker's
+    /// container, with the image's or the Pod template's own command, once the barrier opens. What other workers get as
+    /// environment variables these get as files. They restart in place or in a new Pod, never as a process alone.
+    /// </summary>
+    public RoleBuilder AsSidecar() => With(Role with { Sidecar = true });
+
     /// <summary>Sets an environment variable of the worker.</summary>
     /// <param name="name">The name; those of the worker contract are reserved.</param>
     /// <param name="value">The value.</param>
@@ -91,6 +98,27 @@ public sealed class RoleBuilder
         ArgumentNullException.ThrowIfNull(indexLabel);
         return With(Role with { Adopted = new AdoptedPods(labelSelector, indexLabel) });
     }
+
+    /// <summary>
+    /// Has the agent run a command beside each worker as long as it runs. If it fails often enough in a row, that is a failure of the kind
+    /// <see cref="FailureKind.HealthCheckFailed"/>.
+    /// </summary>
+    /// <param name="command">The program and its arguments; it ends with 0 if the worker is well.</param>
+    /// <param name="interval">From the worker's start to the first run, and from a run's end to the next. Default 30 s.</param>
+    /// <param name="timeout">A run that takes longer is killed and counts as failed. Default 10 s.</param>
+    /// <param name="failures">So many failures in a row are a failure of the worker. Default 3.</param>
+    public RoleBuilder WithHealthCheck(IEnumerable<string> command, TimeSpan? interval = null, TimeSpan? timeout = null, int failures = 3)
+    {
+        var check = new HealthCheck([.. command]) { Failures = failures };
+        return With(Role with { HealthCheck = check with { Interval = interval ?? check.Interval, Timeout = timeout ?? check.Timeout } });
+    }
+
+    /// <summary>
+    /// Calls a worker broken as soon as a line of its stderr matches, although it still runs: a failure of the kind
+    /// <see cref="FailureKind.HealthCheckFailed"/>. May be said several times.
+    /// </summary>
+    /// <param name="regex">A regular expression of .NET without anything that backtracks. It is tried on the first 4 KiB of each line.</param>
+    public RoleBuilder WithFailurePattern(string regex) => With(Role with { FailurePatterns = Role.FailurePatterns.Add(regex) });
 
     internal RoleBuilder WithExtension<T>(T extension)
         where T : notnull => With(Role with { Extensions = Role.Extensions.SetItem(typeof(T), extension) });

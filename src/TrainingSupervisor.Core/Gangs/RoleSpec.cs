@@ -42,8 +42,13 @@ public sealed record RoleSpec
     /// <summary>The worker's container image.</summary>
     public required string Image { get; init; }
 
-    /// <summary>The worker's command and its arguments, started by the agent when the barrier opens.</summary>
+    /// <summary>The worker's command and its arguments, started by the agent when the barrier opens. May be empty for a <see cref="Sidecar"/>.</summary>
     public required ImmutableArray<string> Command { get; init; }
+
+    /// <summary>
+    /// Whether the agent runs beside the worker as a sidecar, and not as the parent of its process: for images whose command is not known.
+    /// </summary>
+    public bool Sidecar { get; init; }
 
     /// <summary>Environment variables of the worker, besides those of the worker contract.</summary>
     public ImmutableSortedDictionary<string, string> Environment { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
@@ -62,6 +67,12 @@ public sealed record RoleSpec
 
     /// <summary>Which Pods are the role's workers, where something else creates them; null where the supervisor does.</summary>
     public AdoptedPods? Adopted { get; init; }
+
+    /// <summary>The command that tells whether a worker is well, or null.</summary>
+    public HealthCheck? HealthCheck { get; init; }
+
+    /// <summary>Regular expressions for a line on a worker's stderr that means that it is broken although it still runs.</summary>
+    public ImmutableArray<string> FailurePatterns { get; init; } = [];
 
     /// <summary>What other packages have put on this role through their extension methods, by the type of the thing.</summary>
     internal ImmutableDictionary<Type, object> Extensions { get; init; } = ImmutableDictionary<Type, object>.Empty;

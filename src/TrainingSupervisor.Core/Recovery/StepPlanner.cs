@@ -85,6 +85,7 @@ internal sealed class StepPlanner
         : pod.Gone ? "its Pod is gone"
         : pod.HasEnded ? "its Pod has ended"
         : pod.Pod?.Deleting == true ? "its Pod is being deleted"
+        : SidecarDetector.EndedForGood(_state.Spec, pod) is not null ? "its worker's container has ended and its Pod has no rule to start it again"
         : null;
 
     private WorkerStep StepFor(RoleSpec role, WorkerId worker, PodState pod)
@@ -120,6 +121,14 @@ internal sealed class StepPlanner
         WorkerStep Step(RecoveryStep step, string why) => new(worker, step, why) { Pod = pod.Name };
 
         if (pod.Connected && pod.Agent?.Phase == AgentPhase.Waiting) return Step(RecoveryStep.Keep, "it waits at the barrier already");
+        if (role.Sidecar)
+        {
+            // A sidecar cannot restart its worker's process, so whoever cannot be restarted in place gets a new Pod.
+            return WhyNotInPlace(pod) is { } cannot
+                ? new WorkerStep(worker, RecoveryStep.Recreate, $"{cannot}, and a sidecar cannot restart its worker's process") { Pod = PodNames.Next(_state, worker), OldPod = pod.Name }
+                : Step(RecoveryStep.RestartInPlace, "its Pod is healthy");
+        }
+
         if (_strategy == RecoveryStrategy.RestartProcesses) return Step(RecoveryStep.RestartProcess, "the strategy restarts processes");
         return WhyNotInPlace(pod) is { } not ? Step(RecoveryStep.RestartProcess, not) : Step(RecoveryStep.RestartInPlace, "its Pod is healthy");
     }

@@ -63,7 +63,8 @@ internal static class PodReader
             Ready = ready,
             Deleting = Json.Get(meta, "deletionTimestamp"u8).ValueKind == JsonValueKind.String,
             AllContainersRestarting = restarting,
-            RestartsInPlace = HasRestartRule(spec),
+            RestartsInPlace = HasRestartRule(Json.List(spec, "containers"u8)) || HasRestartRule(Json.List(spec, "initContainers"u8)),
+            WorkerContainer = FirstContainer(spec),
             UnschedulableReason = Json.Interned(unschedulable, "reason"u8),
             UnschedulableMessage = Json.Interned(unschedulable, "message"u8),
             DisruptionReason = Json.Interned(disruption, "reason"u8),
@@ -94,9 +95,15 @@ internal static class PodReader
         return false;
     }
 
-    private static bool HasRestartRule(JsonElement spec)
+    private static string? FirstContainer(JsonElement spec)
     {
-        foreach (var container in Json.List(spec, "containers"u8))
+        foreach (var container in Json.List(spec, "containers"u8)) return Json.Interned(container, "name"u8);
+        return null;
+    }
+
+    private static bool HasRestartRule(JsonElement.ArrayEnumerator containers)
+    {
+        foreach (var container in containers)
         {
             foreach (var rule in Json.List(container, "restartPolicyRules"u8))
             {
