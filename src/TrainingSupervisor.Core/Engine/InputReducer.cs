@@ -113,6 +113,7 @@ internal static class InputReducer
         if (draft.Find(seen.Pod) is not { } pod || pod.Uid != seen.PodUid) return;
         var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step > before.Step;
         draft.Put(pod with { Progress = seen.Progress, LastSign = draft.Now });
+        if (pod.Worker is not null && seen.Progress.Step > draft.State.BestStep) draft.Set(s => s with { BestStep = seen.Progress.Step });
         if (advanced && seen.Progress.Attempt == draft.State.Attempt && seen.Progress.Step >= 0 && pod.Worker is not null)
         {
             draft.Set(s => s with

@@ -20,6 +20,9 @@ public sealed record RecoveryPlan
     /// <summary>Why the strategy was chosen: the rule or the default.</summary>
     public string Reason { get; init; } = "";
 
+    /// <summary>What the policy said, and by which rule; null for the gang's first start.</summary>
+    public PolicyDecision? Decision { get; init; }
+
     /// <summary>The step of each worker, by rank.</summary>
     public ImmutableArray<WorkerStep> Steps { get; init; } = [];
 

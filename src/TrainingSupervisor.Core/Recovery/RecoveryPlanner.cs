@@ -11,17 +11,6 @@ internal static class RecoveryPlanner
     public static ImmutableArray<Failure> Rank(IEnumerable<Failure> failures) =>
         [.. failures.OrderBy(f => f.Kind.CauseRank()).ThenBy(f => f.At)];
 
-    public static (RecoveryStrategy Strategy, string Reason) Decide(GangState state, Failure cause, DateTimeOffset now)
-    {
-        var policy = state.Spec.Policy;
-        var (strategy, reason) = Choose(policy, cause);
-        if (strategy is RecoveryStrategy.FailGang or RecoveryStrategy.Ignore) return (strategy, reason);
-        var spent = state.Recoveries.Count(t => t > now - policy.BudgetWindow);
-        return spent >= policy.Budget
-            ? (RecoveryStrategy.FailGang, $"the budget of {policy.Budget} recoveries in {policy.BudgetWindow} is spent")
-            : (strategy, reason);
-    }
-
     public static RecoveryPlan Plan(
         GangState state, ImmutableArray<Failure> failures, RecoveryStrategy strategy, string reason, int attempt, DateTimeOffset now)
     {
@@ -52,26 +41,8 @@ internal static class RecoveryPlanner
         };
     }
 
-    private static (RecoveryStrategy Strategy, string Reason) Choose(RecoveryPolicy policy, Failure cause)
-    {
-        for (var i = 0; i < policy.Rules.Length; i++)
-        {
-            if (policy.Rules[i].Matches(cause)) return (policy.Rules[i].Strategy, $"rule {i + 1}, {policy.Rules[i]}");
-        }
-
-        return cause.Kind.IsHopeless()
-            ? (RecoveryStrategy.FailGang, $"{cause.Kind} is not cured by trying again")
-            : (RecoveryStrategy.Hybrid, $"the default for {cause.Kind}");
-    }
-
-    private static TimeSpan Backoff(GangState state, DateTimeOffset now)
-    {
-        var policy = state.Spec.Policy;
-        var before = state.Recoveries.Count(t => t > now - policy.BudgetWindow);
-        if (before == 0 || policy.Backoff == TimeSpan.Zero) return TimeSpan.Zero;
-        var wait = policy.Backoff.TotalSeconds * Math.Pow(2, Math.Min(before - 1, 30));
-        return TimeSpan.FromSeconds(Math.Min(wait, policy.MaxBackoff.TotalSeconds));
-    }
+    // The decision says how long to wait (Policies/GangDecisions).
+    private static TimeSpan Backoff(GangState state, DateTimeOffset now) => TimeSpan.Zero;
 
     private static WorkerStep StepFor(
         GangState state, WorkerId worker, PodState pod, RecoveryStrategy strategy,

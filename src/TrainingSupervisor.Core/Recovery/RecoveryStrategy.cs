@@ -15,6 +15,18 @@ public enum RecoveryStrategy
     /// <summary>Every Pod is deleted and created anew.</summary>
     RecreateGang,
 
+    /// <summary>Every failed worker gets a new Pod, whatever its kind of failure; all others are restarted in place.</summary>
+    RecreateFailed,
+
+    /// <summary>Only the failed worker's cell restarts, as <see cref="Hybrid"/> within it; the other cells run on.</summary>
+    RestartCell,
+
+    /// <summary>A spare takes the failed worker's rank, whatever its kind of failure; without one it gets a new Pod. All others are restarted in place.</summary>
+    ReplaceWithSpare,
+
+    /// <summary>The gang goes on at once with fewer workers, where the role allows it; else as <see cref="Hybrid"/>.</summary>
+    ShrinkGang,
+
     /// <summary>The gang fails.</summary>
     FailGang,
 
