@@ -47,6 +47,23 @@ public sealed record RecoveryPolicy
         return builder.Policy;
     }
 
+    /// <summary>Reads a policy from YAML or JSON, in the names of <see cref="ToJson"/> (docs/policy.md).</summary>
+    /// <param name="text">The text.</param>
+    /// <exception cref="InvalidPolicyException">There are mistakes; it names all of them, each with its path and line and what would be right.</exception>
+    public static RecoveryPolicy Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return PolicyReader.Read(text);
+    }
+
+    /// <summary>The policy as JSON, indented, without the defaults that follow after its rules.</summary>
+    /// <exception cref="InvalidPolicyException">A rule has a condition in code.</exception>
+    public string ToJson() => PolicyWriter.Json(this);
+
+    /// <summary>The policy as YAML, with the same names as the JSON.</summary>
+    /// <exception cref="InvalidPolicyException">A rule has a condition in code.</exception>
+    public string ToYaml() => PolicyWriter.Yaml(this);
+
     /// <summary>What to do about a failure, and why. Pure: the running supervisor decides by this and nothing else.</summary>
     /// <param name="context">The failure and what is known besides.</param>
     public PolicyDecision Decide(FailureContext context)

@@ -41,7 +41,12 @@ public sealed record RecoveryPlan
     /// <summary>How many workers get each step, as <c>7 restart in place, 1 replace with spare</c>.</summary>
     public string Summary => string.Join(", ", Steps.GroupBy(s => s.Step).OrderBy(g => g.Key).Select(g => $"{g.Count()} {Words(g.Key)}"));
 
-    private static string Words(RecoveryStep step) => step switch
+    /// <summary>
+    /// The plan and its reasons in lines for a person: cause, rule and rung, budgets, how many workers get each step and why, nodes, backoff.
+    /// </summary>
+    public string ToText() => PlanText.Of(this);
+
+    internal static string Words(RecoveryStep step) => step switch
     {
         RecoveryStep.Keep => "keep",
         RecoveryStep.RestartProcess => "restart process",
