@@ -15,7 +15,9 @@ internal sealed class PolicyReader
         var stream = new YamlStream();
         try
         {
+#pragma warning disable RS0030 // A text in memory: no I/O.
             stream.Load(new StringReader(text));
+#pragma warning restore RS0030
         }
         catch (YamlException e)
         {

@@ -17,6 +17,7 @@ internal static class PolicyWriter
 
     public static string Yaml(RecoveryPolicy policy)
     {
+#pragma warning disable RS0030 // A text in memory: no I/O.
         using var text = new StringWriter { NewLine = "\n" };
         var emitter = new Emitter(text);
         emitter.Emit(new StreamStart());
@@ -25,6 +26,7 @@ internal static class PolicyWriter
         emitter.Emit(new DocumentEnd(isImplicit: true));
         emitter.Emit(new StreamEnd());
         return text.ToString();
+#pragma warning restore RS0030
     }
 
     private static JsonObject Tree(RecoveryPolicy policy)

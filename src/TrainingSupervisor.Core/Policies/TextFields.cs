@@ -133,22 +133,34 @@ internal sealed class TextFields
         _problems.Add((node.Start.Line > 0 ? node.Start.Line : LineOf(path), new SpecProblem(path.Length == 0 ? "policy" : path, message)));
 
     /// <summary>The fields of one mapping. <see cref="Node"/> and <see cref="Path"/> are of the field that was last asked for.</summary>
-    internal sealed class Mapping(TextFields text, YamlNode owner, string path, Dictionary<string, YamlNode> values)
+    internal sealed class Mapping
     {
-        public YamlNode Node { get; private set; } = owner;
-        public string Path { get; private set; } = path;
+        private readonly TextFields _text;
+        private readonly YamlNode _owner;
+        private readonly string _prefix;
+        private readonly Dictionary<string, YamlNode> _values;
+
+        public Mapping(TextFields text, YamlNode owner, string path, Dictionary<string, YamlNode> values)
+        {
+            (_text, _owner, _values) = (text, owner, values);
+            _prefix = path.Length == 0 ? "" : $"{path}.";
+            (Node, Path) = (owner, path);
+        }
+
+        public YamlNode Node { get; private set; }
+        public string Path { get; private set; }
 
         public bool Has(string name)
         {
-            if (!values.TryGetValue(name, out var node)) return false;
-            (Node, Path) = (node, path.Length == 0 ? name : $"{path}.{name}");
+            if (!_values.TryGetValue(name, out var node)) return false;
+            (Node, Path) = (node, _prefix + name);
             return true;
         }
 
         public bool Needs(string name, string what)
         {
             if (Has(name)) return true;
-            if (owner is YamlMappingNode) text.Wrong(owner, path.Length == 0 ? name : $"{path}.{name}", $"This is missing: {what}.");
+            if (_owner is YamlMappingNode) _text.Wrong(_owner, _prefix + name, $"This is missing: {what}.");
             return false;
         }
     }
