@@ -136,7 +136,7 @@ internal static class Barrier
 
     /// <summary>
     /// What is under way stays so, strategy and all, unless what has joined now is a reason to give up. If it is the likelier first cause, the
-    /// policy's answer to it counts from now on.
+    /// policy's answer to it counts from now on. What the policy ignores is never the cause, but a Pod that fails now is missed at the barrier.
     /// </summary>
     private static GangDecision Rejoin(GangState state, RecoveryPlan plan, DateTimeOffset now)
     {
@@ -153,7 +153,7 @@ internal static class Barrier
                 Quiesce = plan.Decision?.Quiesce ?? decided.Decision.Quiesce,
                 NotBefore = plan.NotBefore,
             },
-            decided.Failures);
+            [.. decided.Failures, .. ranked.Except(decided.Failures)]);
     }
 
     private static void Command(GangDraft draft, PodState pod, WorkerStep step)

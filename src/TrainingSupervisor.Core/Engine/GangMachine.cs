@@ -8,6 +8,9 @@ namespace TrainingSupervisor.Engine;
 /// </summary>
 internal static class GangMachine
 {
+    /// <summary>A decision takes two or three steps, and one for each deadline within the gather window.</summary>
+    private const int MostSteps = 1000;
+
     /// <summary>A gang that has no record yet: its first start is a plan that creates every Pod.</summary>
     public static GangState Start(GangSpec spec, long term, bool restartsInPlace, DateTimeOffset now)
     {
@@ -60,14 +63,14 @@ internal static class GangMachine
         if (state.IsOver) throw new SupervisorException($"Gang '{state.Spec.Name}' is over: {state.Phase}.");
         if (!state.Synced) throw new SupervisorException($"The Pods of gang '{state.Spec.Name}' have not been listed yet; ask again in a moment.");
         GangInput input = new FailureReported(failure);
-        for (var i = 0; i < 10; i++)
+        for (var i = 0; i < MostSteps; i++)
         {
             var result = Step(state, [input], now);
             if (result.Decided is { } decided) return decided;
             state = result.State;
-            if (state.Failures.IsEmpty) break;
-            if (state.Stage == Stage.Gathering) now = state.StageSince + state.Spec.GatherWindow;
+            if (state.Failures.IsEmpty || state.IsOver) break;
             input = state.Stage == Stage.Saving ? new RecordSaved(state.SaveSequence) : new Tick();
+            if (state.Stage == Stage.Gathering && result.NextWake is { } wake) now = wake;
         }
 
         // A failure of this Pod has been answered, or is being answered, and this one says nothing new.

@@ -9,19 +9,20 @@ internal static class Ladder
     /// <summary>The rung, and what to say of it after the rule.</summary>
     public static (int Rung, string Why) Climb(RecoveryPolicy policy, PolicyRule rule, FailureContext context)
     {
+        if (rule.Rungs.Length == 1) return (0, $": {rule.Rungs[0].Strategy}");
+        var id = rule.Id;
         var rung = 0;
         var counted = 0;
         while (rung + 1 < rule.Rungs.Length)
         {
             var next = rule.Rungs[rung + 1];
-            var count = context.Recoveries.Count(e => e.Rule == rule.Id && e.Rung >= rung && Counts(policy, next, e, context));
+            var count = context.Recoveries.Count(e => e.Rule == id && e.Rung >= rung && Counts(policy, next, e, context));
             if (count < next.After) break;
             counted = count;
             rung++;
         }
 
         var at = rule.Rungs[rung];
-        if (rule.Rungs.Length == 1) return (0, $": {at.Strategy}");
         var scope = RuleText.Per(at.Per);
         var why = rung == 0 ? "" : $", since {counted} recoveries{scope} came before it and its limit is {at.After} within {DurationText.Write(at.Within)}";
         return (rung, $": {at.Strategy}, rung {rung + 1} of {rule.Rungs.Length}{why}");

@@ -65,7 +65,9 @@ internal static class PolicyEvaluator
     private static TimeSpan Wait(RecoveryPolicy policy, PolicyRule rule, PolicyRung rung, FailureContext context)
     {
         var backoff = rung.Backoff ?? policy.Backoff;
-        var before = context.Recoveries.Count(e => Budgets.Counts(policy.Budget, e, context) && (rung.Backoff is null || e.Rule == rule.Id));
+        if (backoff.First <= TimeSpan.Zero) return TimeSpan.Zero;
+        var only = rung.Backoff is null ? null : rule.Id;
+        var before = context.Recoveries.Count(e => Budgets.Counts(policy.Budget, e, context) && (only is null || e.Rule == only));
         return backoff.After(before);
     }
 }

@@ -69,7 +69,7 @@ internal static class RandomPolicy
     private static RecoveryStrategy Strategy(Random random, bool rungFollows)
     {
         var strategy = Pick(random, Strategies);
-        return rungFollows && strategy is RecoveryStrategy.FailGang or RecoveryStrategy.Ignore ? RecoveryStrategy.Hybrid
+        return rungFollows && strategy is (RecoveryStrategy.FailGang or RecoveryStrategy.Ignore) ? RecoveryStrategy.Hybrid
             : strategy is RecoveryStrategy.ReplaceWithSpare or RecoveryStrategy.RestartCell or RecoveryStrategy.ShrinkGang ? RecoveryStrategy.RecreateFailed
             : strategy;
     }
