@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using TrainingSupervisor.Observations;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
 
@@ -102,17 +103,18 @@ internal static class Barrier
         var state = draft.State;
         if (state.Failures.IsEmpty) return false;
         var plan = state.Plan!;
-        var failures = RecoveryPlanner.Rank(plan.Failures.Concat(state.Failures));
         draft.Set(s => s with { Failures = [] });
-        var (strategy, reason) = RecoveryPlanner.Decide(state with { Recoveries = [] }, failures[0], draft.Now);
-        if (strategy == RecoveryStrategy.FailGang)
+        var decided = Rejoin(state, plan, draft.Now);
+        var (decision, failures) = (decided.Decision, decided.Failures);
+        if (decision.Strategy == RecoveryStrategy.FailGang)
         {
-            Reconciler.End(draft, GangPhase.Failed, $"{failures[0]} ({reason})");
+            draft.Decided = GangDecisions.WithoutSteps(decided, plan.Attempt, draft.Now);
+            Reconciler.End(draft, GangPhase.Failed, $"{failures[0]} ({decision.Reason})");
             return true;
         }
 
         // Only what the new failures are about needs another step; everyone else keeps the one that is under way.
-        var next = RecoveryPlanner.Plan(Reconciler.Now(draft), failures, plan.Strategy, plan.Reason, plan.Attempt, draft.Now);
+        var next = GangDecisions.Plan(Reconciler.Now(draft), decision, failures, plan.Attempt, draft.Now);
         var news = state.Failures.Where(f => f.Pod is not null).Select(f => f.Pod!).ToHashSet();
         var steps = Merge(state, plan.Steps, next.Steps, news);
         var grown = plan with
@@ -122,7 +124,10 @@ internal static class Barrier
             Steps = steps,
             Scope = plan.Scope == next.Scope ? plan.Scope : next.Scope,
             AvoidNodes = next.AvoidNodes,
+            Decision = decision,
         };
+        draft.Decided = grown;
+        if (plan.Attempt > 1) draft.Set(s => s with { Recoveries = GangDecisions.Remember(s, decided, plan.Attempt, draft.Now) });
         if (steps.SequenceEqual(plan.Steps))
         {
             // A consequence of what is being answered already: it may change who is to blame, but nothing that the record must know first.
@@ -148,6 +153,28 @@ internal static class Barrier
     {
         if (next.Length != plan.Steps.Length) return next;
         return [.. next.Select((step, rank) => plan.Steps[rank].InScope || step.OldPod is not null ? step : plan.Steps[rank])];
+    }
+
+    /// <summary>
+    /// What is under way stays so, strategy and all, unless what has joined now is a reason to give up. If it is the likelier first cause, the
+    /// policy's answer to it counts from now on. What the policy ignores is never the cause, but a Pod that fails now is missed at the barrier.
+    /// </summary>
+    private static GangDecision Rejoin(GangState state, RecoveryPlan plan, DateTimeOffset now)
+    {
+        var ranked = RecoveryPlanner.Rank(plan.Failures.Concat(state.Failures));
+        if (plan.Decision is { } made && ranked[0] == plan.Cause) return new GangDecision(made, ranked);
+        var before = state with { Recoveries = [.. GangDecisions.Before(state, plan.Attempt)] };
+        var decided = GangDecisions.Decide(before, ranked, Math.Max(1, plan.Attempt - 1), now);
+        return decided.Decision.Strategy == RecoveryStrategy.FailGang ? decided : new GangDecision(
+            decided.Decision with
+            {
+                Strategy = plan.Strategy,
+                Reason = $"{decided.Decision.Reason}; {plan.Strategy} is under way",
+                AvoidNode = decided.Decision.AvoidNode || plan.Decision?.AvoidNode == true,
+                Quiesce = plan.Decision?.Quiesce ?? decided.Decision.Quiesce,
+                NotBefore = plan.NotBefore,
+            },
+            [.. decided.Failures, .. ranked.Except(decided.Failures)]);
     }
 
     private static void Command(GangDraft draft, PodState pod, RecoveryStep step)
@@ -257,9 +284,12 @@ internal static class Barrier
 
         var strategy = plan.Fallback == 0 ? plan.Strategy : RecoveryStrategy.RecreateGang;
         draft.Notice($"the barrier was not complete in time ({missing.Length} missing): {(plan.Fallback == 0 ? "new Pods for them" : "new Pods for all")}");
-        var next = RecoveryPlanner.Plan(Reconciler.Now(draft), missing, strategy, plan.Reason, plan.Attempt, draft.Now);
+        // The cause's node was dealt with when the plan was made; whether theirs are to blame, their own kind says.
+        var decision = (plan.Decision ?? new PolicyDecision(strategy) { Reason = plan.Reason }) with { Strategy = strategy, AvoidNode = false, NotBefore = plan.NotBefore };
+        var next = GangDecisions.Plan(Reconciler.Now(draft), decision, missing, plan.Attempt, draft.Now);
         Reconciler.Adopt(draft, next with
         {
+            Decision = plan.Decision,
             Cause = plan.Cause ?? missing[0],
             Failures = [.. plan.Failures, .. missing],
             Fallback = plan.Fallback + 1,

@@ -20,6 +20,9 @@ internal sealed class GangDraft
 
     public DateTimeOffset Now { get; }
     public DateTimeOffset? NextWake { get; private set; }
+
+    /// <summary>What this step has decided about failures, for whoever asks for the decision alone.</summary>
+    public RecoveryPlan? Decided { get; set; }
     public GangSpec Spec => _state.Spec;
     public bool Synced => _state.Synced;
     public bool IsOver => _state.IsOver;

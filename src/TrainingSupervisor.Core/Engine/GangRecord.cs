@@ -40,8 +40,8 @@ internal sealed record GangRecord
     /// <summary>How long each step takes here, as learned.</summary>
     public StepCosts Costs { get; init; } = new();
 
-    /// <summary>When each recovery within the budget's window began.</summary>
-    public ImmutableArray<DateTimeOffset> Recoveries { get; init; } = [];
+    /// <summary>Recoveries as far back as a budget or a ladder counts, oldest first.</summary>
+    public ImmutableArray<RecoveryEntry> Recoveries { get; init; } = [];
 
     /// <summary>The last recoveries, newest last, at most 20.</summary>
     public ImmutableArray<RecoveryPlan> History { get; init; } = [];

@@ -74,8 +74,11 @@ internal sealed record GangState
     public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
     public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
-    public ImmutableArray<DateTimeOffset> Recoveries { get; init; } = [];
+    public ImmutableArray<RecoveryEntry> Recoveries { get; init; } = [];
     public ImmutableArray<RecoveryPlan> History { get; init; } = [];
+
+    /// <summary>The furthest step that any worker has reported, in any attempt; -1 if none. After a takeover agents tell it again.</summary>
+    public long BestStep { get; init; } = -1;
 
     /// <summary>The cluster's first lists are in.</summary>
     public bool Synced { get; init; }
@@ -114,4 +117,8 @@ internal sealed record GangState
 }
 
 /// <summary>What one step gives: the next state, what to do, and when to wake the machine at the latest.</summary>
-internal sealed record MachineResult(GangState State, ImmutableArray<GangEffect> Effects, DateTimeOffset? NextWake);
+internal sealed record MachineResult(GangState State, ImmutableArray<GangEffect> Effects, DateTimeOffset? NextWake)
+{
+    /// <summary>What was decided about failures in this step, if anything was; without steps if the gang fails or nothing is done.</summary>
+    public RecoveryPlan? Decided { get; init; }
+}

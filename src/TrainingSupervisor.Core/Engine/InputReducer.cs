@@ -117,6 +117,7 @@ internal static class InputReducer
         if (draft.Find(seen.Pod) is not { } pod || pod.Uid != seen.PodUid) return;
         var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step > before.Step;
         draft.Put(pod with { Progress = seen.Progress, LastSign = draft.Now });
+        if (pod.Worker is not null && seen.Progress.Step > draft.State.BestStep) draft.Set(s => s with { BestStep = seen.Progress.Step });
         if (seen.Progress.Checkpoint > (pod.Progress is { } old && old.Attempt == seen.Progress.Attempt ? old.Checkpoint : -1))
         {
             draft.Set(s => s with { CheckpointAt = draft.Now });

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
 
@@ -22,7 +23,7 @@ internal static class Notices
 
         var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!]) is { } node ? NodeSigns.Of(draft.Spec, node) : null);
         if (signs.Any(s => s is null or { IsUrgent: true })) return false;
-        if (RecoveryPlanner.Decide(draft.State, failures[0], draft.Now).Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
+        if (GangDecisions.Decide(draft.State, failures, draft.State.Attempt, draft.Now).Decision.Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
 
         var needed = failures.Where(f => f.Worker is not null).CountBy(f => f.Worker!.Value.Role).ToList();
         var ready = needed.All(n => draft.Pods.Count(p => p.Worker is null && p.Role == n.Key && Spares.CanServe(draft.ToState(), p, draft.Now)) >= n.Value);

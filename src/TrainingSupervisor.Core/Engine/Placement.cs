@@ -101,6 +101,9 @@ internal static class Placement
             Cause = plan.Cause ?? failures[0],
             Failures = [.. plan.Failures, .. failures],
             Fallback = plan.Fallback,
+            Decision = plan.Decision,
+            NotBefore = plan.NotBefore,
+            QuiesceDeadline = plan.QuiesceDeadline,
             Scope = plan.Scope,
             Steps = Barrier.KeepScope(draft, plan, next.Steps),
         });

@@ -1,5 +1,4 @@
-using System.Collections.Immutable;
-using TrainingSupervisor.Observations;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
 
@@ -70,23 +69,28 @@ internal static class Reconciler
             return;
         }
 
-        var failures = RecoveryPlanner.Rank(draft.State.Failures);
-        var (strategy, reason) = RecoveryPlanner.Decide(draft.State, failures[0], draft.Now);
+        var ranked = RecoveryPlanner.Rank(draft.State.Failures);
+        var attempt = draft.State.Attempt + 1;
+        var decided = GangDecisions.Decide(draft.State, ranked, draft.State.Attempt, draft.Now);
+        var (decision, failures) = (decided.Decision, decided.Failures);
         draft.Set(s => s with { Failures = [] });
-        switch (strategy)
+        switch (decision.Strategy)
         {
             case RecoveryStrategy.Ignore:
-                draft.Notice($"ignored ({reason}): {failures[0]}");
-                draft.Enter(Stage.Running);
+                draft.Decided = GangDecisions.WithoutSteps(decided, attempt, draft.Now);
+                draft.Notice($"ignored ({decision.Reason}): {failures[0]}");
+                draft.Enter(draft.State.Phase == GangPhase.Running ? Stage.Running : Stage.Releasing);
                 return;
             case RecoveryStrategy.FailGang:
-                End(draft, GangPhase.Failed, $"{failures[0]} ({reason})");
+                draft.Decided = GangDecisions.WithoutSteps(decided, attempt, draft.Now);
+                End(draft, GangPhase.Failed, $"{failures[0]} ({decision.Reason})");
                 return;
             default:
                 Flush(draft);
                 draft.Start(failures[0].At, failures.Min(f => f.Noticed));
-                draft.Set(s => s with { Recoveries = Recent(s, draft.Now).Add(draft.Now) });
-                Adopt(draft, RecoveryPlanner.Plan(Now(draft), failures, strategy, reason, draft.State.Attempt + 1, draft.Now));
+                draft.Set(s => s with { Recoveries = GangDecisions.Remember(s, decided, attempt, draft.Now) });
+                draft.Decided = GangDecisions.Plan(Now(draft), decision, failures, attempt, draft.Now);
+                Adopt(draft, draft.Decided);
                 return;
         }
     }
@@ -155,7 +159,4 @@ internal static class Reconciler
 
     /// <summary>The state with this step's Pods, as the planner reads it.</summary>
     public static GangState Now(GangDraft draft) => draft.ToState();
-
-    private static ImmutableArray<DateTimeOffset> Recent(GangState state, DateTimeOffset now) =>
-        [.. state.Recoveries.Where(t => t > now - state.Spec.Policy.BudgetWindow)];
 }

@@ -41,6 +41,14 @@ public sealed class GangBuilder
         return With(_spec with { Policy = policy.Policy });
     }
 
+    /// <summary>Uses this policy, one that was read from a file for example. A later call that adds rules adds them to it.</summary>
+    /// <param name="policy">The policy.</param>
+    public GangBuilder WithPolicy(RecoveryPolicy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return With(_spec with { Policy = policy });
+    }
+
     /// <summary>Sets the port of rank 0 (<c>MASTER_PORT</c>). Default 29500.</summary>
     /// <param name="port">1 to 65535.</param>
     public GangBuilder WithMasterPort(int port) => With(_spec with { MasterPort = port });

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text.RegularExpressions;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor;
 
@@ -50,18 +51,7 @@ internal static partial class GangValidator
                 $"{sign.Kind} is not for nodes; use NodeUnhealthy or NodeDraining.");
         }
 
-        Check(spec.Policy.Budget >= 0, "policy.budget", $"{spec.Policy.Budget} must not be negative; 0 allows no recovery.");
-        Check(spec.Policy.BudgetWindow > TimeSpan.Zero, "policy.budgetWindow", $"{spec.Policy.BudgetWindow} must be more than zero.");
-        Check(spec.Policy.Backoff >= TimeSpan.Zero, "policy.backoff", $"{spec.Policy.Backoff} must not be negative.");
-        Check(spec.Policy.MaxBackoff >= spec.Policy.Backoff, "policy.maxBackoff",
-            $"{spec.Policy.MaxBackoff} is less than the first backoff, {spec.Policy.Backoff}.");
-        for (var i = 0; i < spec.Policy.Rules.Length; i++)
-        {
-            var rule = spec.Policy.Rules[i];
-            Check(rule.Role is null || spec.Roles.Any(r => r.Name == rule.Role), $"policy.rules[{i}].role",
-                $"There is no role '{rule.Role}'; the roles are {string.Join(", ", spec.Roles.Select(r => r.Name))}.");
-            Check(rule.ExitCodes.All(c => c is > 0 and < 256), $"policy.rules[{i}].exitCodes", "Exit codes are 1 to 255; 0 is success.");
-        }
+        PolicyValidator.Validate(spec.Policy, "policy.", spec.Roles, found);
 
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var role in spec.Roles)

@@ -20,6 +20,9 @@ public sealed record RecoveryPlan
     /// <summary>Why the strategy was chosen: the rule or the default.</summary>
     public string Reason { get; init; } = "";
 
+    /// <summary>What the policy said, and by which rule; null for the gang's first start.</summary>
+    public PolicyDecision? Decision { get; init; }
+
     /// <summary>The step of each worker, by rank.</summary>
     public ImmutableArray<WorkerStep> Steps { get; init; } = [];
 
@@ -50,7 +53,12 @@ public sealed record RecoveryPlan
     /// <summary>How many workers get each step, as <c>7 restart in place, 1 replace with spare</c>.</summary>
     public string Summary => string.Join(", ", Steps.GroupBy(s => s.Step).OrderBy(g => g.Key).Select(g => $"{g.Count()} {Words(g.Key)}"));
 
-    private static string Words(RecoveryStep step) => step switch
+    /// <summary>
+    /// The plan and its reasons in lines for a person: cause, rule and rung, budgets, how many workers get each step and why, nodes, backoff.
+    /// </summary>
+    public string ToText() => PlanText.Of(this);
+
+    internal static string Words(RecoveryStep step) => step switch
     {
         RecoveryStep.Keep => "keep",
         RecoveryStep.RestartProcess => "restart process",

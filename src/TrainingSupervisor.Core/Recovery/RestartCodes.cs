@@ -26,20 +26,23 @@ internal static class RestartCodes
     /// <summary>First match wins, as when it happens. A rule of which it is not known whether it will match must agree with what comes after it.</summary>
     private static bool InPlace(RecoveryPolicy policy, RoleSpec role, FailureKind kind, int code)
     {
-        foreach (var rule in policy.Rules)
+        foreach (var rule in policy.Rules.Concat(RecoveryPolicy.Default.Rules))
         {
             if (!MayMatch(rule, kind, code, role.Name, out var certain)) continue;
-            var inPlace = rule.Strategy is RecoveryStrategy.Hybrid or RecoveryStrategy.RestartGangInPlace or RecoveryStrategy.RestartProcesses;
+            // Every rung of a ladder must agree: nobody knows beforehand which it will be.
+            var inPlace = rule.Rungs.All(r => !r.AvoidNode
+                && r.Strategy is RecoveryStrategy.Hybrid or RecoveryStrategy.RestartGangInPlace or RecoveryStrategy.RestartProcesses or RecoveryStrategy.RestartCell);
             if (certain || !inPlace) return inPlace;
         }
 
-        return !kind.IsHopeless();
+        return false;
     }
 
     /// <summary>Whether the rule may match an exit of which only this is known; certain if it does whatever else is true.</summary>
     private static bool MayMatch(PolicyRule rule, FailureKind kind, int code, string role, out bool certain)
     {
-        certain = true;
-        return (rule.Kinds.IsEmpty || rule.Kinds.Contains(kind)) && (rule.ExitCodes.IsEmpty || rule.ExitCodes.Contains(code)) && (rule.Role is null || rule.Role == role);
+        certain = rule.NodeLabels.IsEmpty && rule.Log is null && rule.FromAttempt <= 1 && rule.Predicate is null;
+        return (rule.Signals.IsEmpty || rule.Signals.Contains(code - 128))
+            && (rule.Kinds.IsEmpty || rule.Kinds.Contains(kind)) && (rule.ExitCodes.IsEmpty || rule.ExitCodes.Contains(code)) && (rule.Role is null || rule.Role == role);
     }
 }

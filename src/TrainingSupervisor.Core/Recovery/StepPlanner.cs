@@ -22,10 +22,12 @@ internal sealed class StepPlanner
         _strategy = strategy;
         _now = now;
         _avoid = [.. avoid];
-        foreach (var failure in failures.Where(f => f.Pod is not null))
+        for (var i = 0; i < failures.Length; i++)
         {
-            _failed.Add(failure.Pod!);
-            if (WhyNew(failure, avoidNode) is { } why) _replace.TryAdd(failure.Pod!, why);
+            if (failures[i].Pod is not { } pod) continue;
+            // Only the first cause: its peers fail with it, and must not be replaced for that.
+            if (i == 0) _failed.Add(pod);
+            if (WhyNew(failures[i], i == 0, avoidNode) is { } why) _replace.TryAdd(pod, why);
         }
 
         foreach (var failure in failures)
@@ -73,8 +75,9 @@ internal sealed class StepPlanner
     private int CellOf(WorkerId worker) =>
         _state.Spec.Roles.FirstOrDefault(r => r.Name == worker.Role) is { CellSize: > 0 } role ? worker.Index / role.CellSize : 0;
 
-    private string? WhyNew(Failure failure, bool avoidNode) =>
+    private string? WhyNew(Failure failure, bool isCause, bool avoidNode) =>
         failure.Kind.BlamesPod() ? $"{failure.Kind} blames the Pod or its node"
+        : !isCause ? null
         : avoidNode ? $"the rule for {failure.Kind} avoids the node"
         : _strategy is RecoveryStrategy.RecreateFailed or RecoveryStrategy.ReplaceWithSpare ? $"the strategy gives whoever failed another Pod ({failure.Kind})"
         : null;

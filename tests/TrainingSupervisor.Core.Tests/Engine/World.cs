@@ -137,6 +137,10 @@ internal sealed class World
         }
     }
 
+    /// <summary>The worker reports that it has done this step.</summary>
+    public void Progress(SimPod pod, long step) =>
+        Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, Checkpoint: -1, Phase: "", Unhealthy: "")));
+
     public void Blip(SimPod pod)
     {
         if (!pod.Alive || !pod.Connected) return;

@@ -23,7 +23,7 @@ public sealed class RestartCodesTests
     [Fact]
     public void Of_RulesThatOverlap_FirstMatchWins()
     {
-        var codes = Of(p => p.OnExitCode([7], RecoveryStrategy.RestartGangInPlace).OnFailure(FailureKind.ApplicationError, RecoveryStrategy.FailGang));
+        var codes = Of(p => p.OnExitCode([7], RecoveryStrategy.RestartGangInPlace).On(FailureKind.ApplicationError, RecoveryStrategy.FailGang));
 
         Assert.Equal([7, .. Enumerable.Range(129, 127)], codes.AsEnumerable());
     }
@@ -31,15 +31,15 @@ public sealed class RestartCodesTests
     [Fact]
     public void Of_AKindThatSharesItsCodeWithAnother_NeedsBothInPlace()
     {
-        Assert.DoesNotContain(137, Of(p => p.OnFailure(FailureKind.OutOfMemory, RecoveryStrategy.FailGang)));
-        Assert.Contains(143, Of(p => p.OnFailure(FailureKind.OutOfMemory, RecoveryStrategy.FailGang)));
-        Assert.DoesNotContain(143, Of(p => p.OnFailure(FailureKind.Killed, RecoveryStrategy.RecreateGang)));
+        Assert.DoesNotContain(137, Of(p => p.On(FailureKind.OutOfMemory, RecoveryStrategy.FailGang)));
+        Assert.Contains(143, Of(p => p.On(FailureKind.OutOfMemory, RecoveryStrategy.FailGang)));
+        Assert.DoesNotContain(143, Of(p => p.On(FailureKind.Killed, RecoveryStrategy.RecreateGang)));
     }
 
     [Fact]
     public void Of_ARuleForAnotherRole_IsNone()
     {
-        var spec = Spec(p => p.OnFailure(FailureKind.ApplicationError, RecoveryStrategy.FailGang, role: "trainer"));
+        var spec = Spec(p => p.On(FailureKind.ApplicationError, r => r.InRole("trainer").Use(RecoveryStrategy.FailGang)));
 
         Assert.Contains(3, RestartCodes.Of(spec, spec.Role("side")));
         Assert.DoesNotContain(3, RestartCodes.Of(spec, spec.Role("trainer")));

@@ -17,14 +17,14 @@ public sealed class RestartRulesTests
     [Fact]
     public void ForWorker_FewCodesLeft_SaysIn()
     {
-        var rule = Assert.Single(Compile(p => p.OnExitCode([3, 4], RecoveryStrategy.Hybrid).OnAnyFailure(RecoveryStrategy.FailGang)));
+        var rule = Assert.Single(Compile(p => p.OnExitCode([3, 4], RecoveryStrategy.Hybrid).OnAny(RecoveryStrategy.FailGang)));
 
         Assert.Equal("In", rule.ExitCodes.OperatorProperty);
         Assert.Equal([3, 4], rule.ExitCodes.Values.Select(v => v!.Value));
     }
 
     [Fact]
-    public void ForWorker_NoCodeLeft_HasNoRule() => Assert.Empty(Compile(p => p.OnAnyFailure(RecoveryStrategy.RecreateGang)));
+    public void ForWorker_NoCodeLeft_HasNoRule() => Assert.Empty(Compile(p => p.OnAny(RecoveryStrategy.RecreateGang)));
 
     [Fact]
     public void ForWorker_RulesOfTheTemplate_ComeFirstUpToTheLimit()
@@ -35,7 +35,7 @@ public sealed class RestartRulesTests
         var e = Assert.Throws<RejectedException>(() => Compile(_ => { }, [.. own, Rule(19)]));
 
         Assert.Contains("roles[side].podTemplate.spec.containers[0].restartPolicyRules: 20 rules; at most 19", e.Message, StringComparison.Ordinal);
-        Assert.Equal(20, Compile(p => p.OnAnyFailure(RecoveryStrategy.FailGang), [.. own, Rule(19)]).Count);
+        Assert.Equal(20, Compile(p => p.OnAny(RecoveryStrategy.FailGang), [.. own, Rule(19)]).Count);
     }
 
     [Fact]
