@@ -30,7 +30,8 @@ internal static class FailureDetector
         {
             // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
             var ended = pod.HasEnded || pod.Gone;
-            if (pod.FailedAttempt == target && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
+            if (pod.Ignores(failure.Kind, target)) return;
+            if (pod.FailedAttempt == target && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
                 && (pod.FailedEnded || !ended) && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
             draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
         }

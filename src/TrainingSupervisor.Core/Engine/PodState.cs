@@ -89,6 +89,15 @@ internal sealed record PodState
     /// <summary>Its worker runs the attempt that it is to run, or has ended that with code 0.</summary>
     public bool IsOnTarget => Runs(Target) || Finished(Target);
 
+    /// <summary>The kinds (a bit each) of its failures that the policy has ignored, and the attempt for which: none of them is news, and all others are.</summary>
+    public int IgnoredAttempt { get; init; }
+    public ulong IgnoredKinds { get; init; }
+
+    public bool Ignores(FailureKind kind, int attempt) => IgnoredAttempt == attempt && (IgnoredKinds & (1UL << (int)kind)) != 0;
+
+    public PodState Ignoring(FailureKind kind, int attempt) =>
+        this with { IgnoredAttempt = attempt, IgnoredKinds = (IgnoredAttempt == attempt ? IgnoredKinds : 0) | (1UL << (int)kind) };
+
     public bool HasEnded => Pod?.HasEnded == true;
 
     public bool Arrived(int attempt) =>

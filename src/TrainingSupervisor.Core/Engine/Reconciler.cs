@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
@@ -79,6 +80,7 @@ internal static class Reconciler
             case RecoveryStrategy.Ignore:
                 draft.Decided = GangDecisions.WithoutSteps(decided, attempt, draft.Now);
                 draft.Notice($"ignored ({decision.Reason}): {failures[0]}");
+                Ignore(draft, failures, attempt);
                 draft.Enter(draft.State.Phase == GangPhase.Running ? Stage.Running : Stage.Releasing);
                 return;
             case RecoveryStrategy.FailGang:
@@ -92,6 +94,16 @@ internal static class Reconciler
                 draft.Decided = GangDecisions.Plan(Now(draft), decision, failures, attempt, draft.Now);
                 Adopt(draft, draft.Decided);
                 return;
+        }
+    }
+
+    /// <summary>What goes on is not told again for each thing that wakes us, and hides nothing else that befalls the same Pod.</summary>
+    private static void Ignore(GangDraft draft, ImmutableArray<Failure> failures, int attempt)
+    {
+        foreach (var failure in failures)
+        {
+            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure.Kind, attempt));
+            if (failure.Kind == FailureKind.Hang) draft.Set(s => s with { LastAdvance = draft.Now });
         }
     }
 

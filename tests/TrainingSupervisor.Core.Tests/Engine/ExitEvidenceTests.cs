@@ -46,6 +46,7 @@ public sealed class ExitEvidenceTests
     private static PodState Pod(AgentPhase phase, WorkerExit? exit = null) => new()
     {
         Name = "llm-trainer-0-1", Role = "trainer", Worker = new WorkerId("trainer", 0), Uid = "u", Connected = true,
+        Target = 3,
         Agent = new AgentObservation { Instance = "i", Phase = phase, Attempt = 3, Exit = exit },
     };
 }

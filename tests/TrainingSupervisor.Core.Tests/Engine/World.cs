@@ -141,6 +141,9 @@ internal sealed class World
     public void Progress(SimPod pod, long step) =>
         Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, Checkpoint: -1, Phase: "", Unhealthy: "")));
 
+    /// <summary>Something outside reports this.</summary>
+    public void Report(Failure failure) => Post(new FailureReported(failure));
+
     public void Blip(SimPod pod)
     {
         if (!pod.Alive || !pod.Connected) return;
