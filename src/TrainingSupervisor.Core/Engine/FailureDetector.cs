@@ -12,8 +12,10 @@ internal static class FailureDetector
             var pod = draft.AtRank(rank);
             if (ExitDetector.Find(draft, pod) is { } exit) Report(draft, exit);
             else if (RestartDetector.Find(draft, pod) is { } restarted) Report(draft, restarted);
+            else if (SidecarDetector.Find(draft, pod) is { } ended) Report(draft, ended);
             else if (PodDetector.Find(draft, pod) is { } broken) Report(draft, broken);
             else if (LossDetector.Find(draft, pod) is { } lost) Report(draft, lost);
+            else if (NodeDetector.Find(draft, pod) is { } going) Report(draft, going);
         }
 
         if (draft.State.Stage != Stage.Running) return;
@@ -29,7 +31,8 @@ internal static class FailureDetector
         {
             // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
             var ended = pod.HasEnded || pod.Gone;
-            if (pod.FailedAttempt == target && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
+            if (pod.Ignores(failure.Kind, target)) return;
+            if (pod.FailedAttempt == target && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
                 && (pod.FailedEnded || !ended) && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
             draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
         }

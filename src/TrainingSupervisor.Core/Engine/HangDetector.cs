@@ -33,7 +33,7 @@ internal static class HangDetector
             return;
         }
 
-        var running = draft.State.Workers.Select(draft.Find).OfType<PodState>().Where(p => p.Runs(draft.State.Attempt)).ToList();
+        var running = draft.State.Workers.Select(draft.Find).OfType<PodState>().Where(p => p.Runs(p.Target)).ToList();
         if (WitnessedSince(draft, running, clock) is not { } since) return;
         (look, due) = Moments(draft, clock, since);
         if (draft.Now < look)
@@ -68,7 +68,7 @@ internal static class HangDetector
         DateTimeOffset? since = null;
         foreach (var pod in running)
         {
-            if (!anyone && pod.Progress?.Attempt != attempt) continue;
+            if (!anyone && pod.Progress?.Attempt != pod.Target) continue;
             var from = pod.ConnectedSince > clock.From ? pod.ConnectedSince : clock.From;
             if (since is null || from < since) since = from;
         }
@@ -78,7 +78,7 @@ internal static class HangDetector
 
     private static void Judge(GangDraft draft, HangClock clock, DateTimeOffset due, List<PodState> running)
     {
-        var suspects = HangSuspects.Of(running, draft.State.Attempt);
+        var suspects = HangSuspects.Of(running);
         if (suspects.Behind.IsEmpty && clock.Role is { } role && StoodHereBefore(draft, clock, role, ref due) && draft.Now < due)
         {
             draft.WakeAt(due);

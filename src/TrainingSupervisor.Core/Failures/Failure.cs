@@ -27,7 +27,7 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>What the gang's diagnostic command said before this was reported (<see cref="GangBuilder.WithHangDiagnostics"/>); empty if there is none.</summary>
     public string Diagnostics { get; init; } = "";
 
-    /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>deadline</c>.</summary>
+    /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>worker</c>, <c>health command</c>, <c>log pattern</c>, <c>deadline</c>.</summary>
     public string SeenBy { get; init; } = "";
 
     /// <summary>When the supervisor noticed it, by the supervisor's clock.</summary>

@@ -6,16 +6,20 @@ internal static class FailureTraits
     public static bool BlamesPod(this FailureKind kind) => kind is
         FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted or FailureKind.NodeLost or FailureKind.AgentLost
         or FailureKind.StartTimeout or FailureKind.BarrierTimeout or FailureKind.ImageUnavailable or FailureKind.InvalidPod
-        or FailureKind.Unschedulable or FailureKind.NodeDraining or FailureKind.NodeUnhealthy or FailureKind.RestartStuck
-        or FailureKind.Straggler;
+        or FailureKind.Unschedulable or FailureKind.NodeDraining or FailureKind.NodeUnhealthy or FailureKind.RestartStuck;
 
     /// <summary>The node is to blame: the new Pod must land elsewhere.</summary>
     public static bool BlamesNode(this FailureKind kind) => kind is
-        FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining or FailureKind.Straggler;
+        FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining;
 
-    /// <summary>Trying again cannot cure it.</summary>
-    public static bool IsHopeless(this FailureKind kind) => kind is
-        FailureKind.ImageUnavailable or FailureKind.InvalidPod or FailureKind.StartError;
+    /// <summary>
+    /// It may be the node's fault, even if it is not known to be: it counts in the node's budget. What the worker's own program, its limits, the
+    /// scheduler or people bring about says nothing of a node.
+    /// </summary>
+    public static bool MayBlameNode(this FailureKind kind) => kind is
+        FailureKind.Killed or FailureKind.UnorderedRestart or FailureKind.Evicted or FailureKind.NodeLost or FailureKind.NodeUnhealthy
+        or FailureKind.AgentLost or FailureKind.Hang or FailureKind.Straggler or FailureKind.StartTimeout or FailureKind.BarrierTimeout
+        or FailureKind.RestartStuck or FailureKind.HealthCheckFailed;
 
     /// <summary>
     /// The lower, the likelier a cause rather than a consequence: when one rank dies, its peers fail with errors of their own.

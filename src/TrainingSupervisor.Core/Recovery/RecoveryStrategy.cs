@@ -15,6 +15,18 @@ public enum RecoveryStrategy
     /// <summary>Every Pod is deleted and created anew.</summary>
     RecreateGang,
 
+    /// <summary>The worker that failed first gets a new Pod, whatever its kind of failure, as does every worker whose Pod or node is to blame; all others are restarted in place.</summary>
+    RecreateFailed,
+
+    /// <summary>As <see cref="Hybrid"/>, but only within the cells of the failed workers; everyone else runs on.</summary>
+    RestartCell,
+
+    /// <summary>The worker that failed first gives way to a spare, whatever its kind of failure, or to a new Pod if no spare waits; all others are restarted in place.</summary>
+    ReplaceWithSpare,
+
+    /// <summary>The gang goes on without the worker that failed first and those whose Pod or node is to blame, where their role allows it (<see cref="RoleBuilder.WithMinWorkers"/>); else as <see cref="Hybrid"/>.</summary>
+    ShrinkGang,
+
     /// <summary>The gang fails.</summary>
     FailGang,
 

@@ -70,9 +70,7 @@ internal sealed class GangRunner : IAsyncDisposable
     public RecoveryPlan Explain(Failure failure)
     {
         var state = _loop?.State ?? throw new SupervisorException($"Gang '{Spec.Name}' is not led by this process yet.");
-        var now = _time.GetUtcNow();
-        var (strategy, reason) = RecoveryPlanner.Decide(state, failure, now);
-        return RecoveryPlanner.Plan(state, [failure], strategy, reason, state.Attempt + 1, now);
+        return GangMachine.Explain(state, failure, _time.GetUtcNow());
     }
 
     public async ValueTask DisposeAsync()

@@ -19,7 +19,7 @@ public sealed class GangBuilderTests
     public void Build_RuleForUnknownRole_NamesTheRoles()
     {
         var e = Assert.Throws<InvalidGangException>(() => Specs.Gang(2, 0, g => g
-            .WithPolicy(p => p.OnFailure(FailureKind.Killed, RecoveryStrategy.RecreateGang, role: "trianer"))).Build());
+            .WithPolicy(p => p.On(FailureKind.Killed, r => r.InRole("trianer").Use(RecoveryStrategy.RecreateGang)))).Build());
         Assert.Contains("the roles are trainer", Assert.Single(e.Problems).Message, StringComparison.Ordinal);
     }
 

@@ -96,6 +96,23 @@ public sealed class RecordDataTests(ITestOutputHelper output)
         Assert.Equal(record.Plan!.Steps.AsEnumerable(), read.Plan!.Steps.AsEnumerable());
     }
 
+    [Fact]
+    public void Read_WhatThePolicyRemembers_IsAllThere()
+    {
+        var record = Record(workers: 8);
+        var failure = new Failure(FailureKind.Killed, "x", DateTimeOffset.UnixEpoch) { Worker = new WorkerId("trainer", 3), Node = "node-3" };
+        var decision = RecoveryPolicy.Create(p => p.OnAny(r => r.Named("mine").Use(RecoveryStrategy.Hybrid).Quiesce(TimeSpan.FromSeconds(7)).AvoidNode().CheckHealth()))
+            .Decide(new FailureContext(failure, DateTimeOffset.UnixEpoch) { Recoveries = record.Recoveries });
+        var map = Map();
+        RecordData.Write(map, record with { Plan = record.Plan! with { Cause = failure, Decision = decision } });
+
+        var read = RecordData.Read(map);
+        Assert.Equal(record.Recoveries.AsEnumerable(), read.Recoveries.AsEnumerable());
+        Assert.Equal(decision with { Budgets = [] }, read.Plan!.Decision! with { Budgets = [] });
+        Assert.Equal(decision.Budgets.AsEnumerable(), read.Plan!.Decision!.Budgets.AsEnumerable());
+        Assert.Equal(failure, read.Plan.Cause);
+    }
+
     private static V1ConfigMap Map() => new() { Metadata = new V1ObjectMeta { Name = "gang-llm" } };
 
     private static void Same(GangRecord expected, GangRecord actual) => Assert.Equal(RecordJson.Write(expected), RecordJson.Write(actual));
@@ -127,6 +144,10 @@ public sealed class RecordDataTests(ITestOutputHelper output)
             Phase = GangPhase.Recovering,
             Plan = Plan(7),
             History = [.. Enumerable.Range(0, Math.Min(20, workers)).Select(Plan)],
+            Recoveries = [.. Enumerable.Range(0, Math.Min(50, workers)).Select(i => new RecoveryEntry(at.AddMinutes(i), i + 2, FailureKind.Killed)
+            {
+                Worker = ids[i % ids.Count], Node = $"node-{i}", Rule = "Killed in role trainer", Rung = 1, Strategy = RecoveryStrategy.RecreateFailed, BestStep = i * 100L,
+            })],
             Incarnations = System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(ids.Select(w => KeyValuePair.Create(w.ToString(), 7))),
             Retired = System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(
                 ids.Select(w => KeyValuePair.Create($"llm-{w}-6", new RetiredPod(Uid(), $"node-{w.Index}.cluster.example", at.AddMilliseconds(w.Index))))),

@@ -12,19 +12,21 @@ internal static class ProgressLearner
     public static void Changed(GangDraft draft, PodState before, PodState after)
     {
         var attempt = draft.State.Attempt;
-        if (after.Worker is null || after.Progress is not { } progress || progress.Attempt != attempt) return;
+        if (after.Worker is null || after.Progress is not { } progress || progress.Attempt != after.Target) return;
         var book = draft.State.Progress;
-        var next = book.Attempt == attempt ? book : Begin(book, attempt);
-        next = Phase(next, AwayPhase(before, attempt), AwayPhase(after, attempt), draft.Now);
+        var next = book.Attempt == attempt ? book : Begin(draft, book, before);
+        next = Phase(next, AwayPhase(before), AwayPhase(after), draft.Now);
         if (progress.Step >= 0 && !ReferenceEquals(before.Progress, progress)) next = Step(draft, next, before, after, progress);
         if (!ReferenceEquals(book, next)) draft.Set(s => s with { Progress = next });
     }
 
-    private static ProgressBook Begin(ProgressBook book, int attempt) => book with
+    private static ProgressBook Begin(GangDraft draft, ProgressBook book, PodState before) => book with
     {
-        Attempt = attempt,
-        Away = 0,
+        Attempt = draft.State.Attempt,
+        // Where only a cell was restarted, the others may be in a phase.
+        Away = draft.Pods.Count(p => p.Worker is not null && AwayPhase(p.Name == before.Name ? before : p) is not null),
         Phase = "",
+        PhaseSince = draft.Now,
         Resumed = DateTimeOffset.MinValue,
         Suspicion = null,
         ReportedFor = null,
@@ -34,8 +36,8 @@ internal static class ProgressLearner
     };
 
     /// <summary>What a worker says that it does instead of training; null if it trains, or has ended.</summary>
-    private static string? AwayPhase(PodState pod, int attempt) =>
-        pod.Progress is { } p && p.Attempt == attempt && pod.Agent?.Phase != AgentPhase.Exited && !PhaseTime.IsTraining(p.Phase) ? p.Phase : null;
+    private static string? AwayPhase(PodState pod) =>
+        pod.Progress is { } p && p.Attempt == pod.Target && pod.Agent?.Phase != AgentPhase.Exited && !PhaseTime.IsTraining(p.Phase) ? p.Phase : null;
 
     private static ProgressBook Phase(ProgressBook book, string? before, string? after, DateTimeOffset now)
     {
@@ -43,9 +45,9 @@ internal static class ProgressLearner
         var away = book.Away + (after is null ? 0 : 1) - (before is null ? 0 : 1);
         var changes = book.Away == 0 || away == 0 || (after is not null && after != book.Phase);
         if (!changes) return book with { Away = away };
-        var phases = book.Away > 0 ? book.Phases.SetItem(book.Phase, book.PhaseTimeOf(book.Phase).Add(now - book.PhaseSince)) : book.Phases;
+        var phases = book.Away > 0 && book.Phase.Length > 0 ? book.Phases.SetItem(book.Phase, book.PhaseTimeOf(book.Phase).Add(now - book.PhaseSince)) : book.Phases;
         var next = book.Spoil() with { Away = away, Phases = phases };
-        return away > 0 ? next with { Phase = after!, PhaseSince = now } : next with { Phase = "", Resumed = now };
+        return away > 0 ? next with { Phase = after ?? book.Phase, PhaseSince = now } : next with { Phase = "", Resumed = now };
     }
 
     private static ProgressBook Step(GangDraft draft, ProgressBook book, PodState before, PodState after, ProgressObservation progress)
@@ -58,7 +60,8 @@ internal static class ProgressLearner
         var watch = known ?? new StepWatch();
         if (watch.Frontier < 0)
         {
-            watch = watch.Begin(after.ReleasedAttempt == progress.Attempt ? after.ReleasedAt : null, draft.Now, options) with { Spoiled = book.Away > 0 || after.ReleasedAttempt != progress.Attempt };
+            var seen = progress.Attempt == draft.State.Attempt && after.ReleasedAttempt == progress.Attempt;
+            watch = watch.Begin(seen ? after.ReleasedAt : null, draft.Now, options) with { Spoiled = !seen || book.Away > 0 };
         }
         else if (after.ConnectedSince > watch.FrontierAt)
         {

@@ -1,3 +1,5 @@
+using TrainingSupervisor.Policies;
+
 namespace TrainingSupervisor.Engine.Learning;
 
 /// <summary>Workers whose own work, not their waiting, is persistently slower than their peers'.</summary>
@@ -13,7 +15,7 @@ internal static class StragglerDetector
         foreach (var role in draft.Spec.Roles)
         {
             if (book.Roles.TryGetValue(role.Name, out var watch) && watch.Frontier >= 0) Judge(draft, role, first, watch.Frontier, options);
-            first += role.Count;
+            first += draft.State.CountOf(role);
         }
     }
 
@@ -21,14 +23,14 @@ internal static class StragglerDetector
     {
         var pace = draft.State.Progress.Paces.GetValueOrDefault(role.Name);
         if (pace is not null && (pace.Step == frontier || draft.Now < pace.At + Interval)) return;
-        var attempt = draft.State.Attempt;
-        var samples = new (long Step, double Own)[role.Count];
+        var samples = new (long Step, double Own)[draft.State.CountOf(role)];
         for (var i = 0; i < samples.Length; i++)
         {
-            samples[i] = draft.AtRank(first + i).Progress is { OwnSeconds: { } own } p && p.Attempt == attempt ? (p.Step, own) : (-1, double.NaN);
+            var pod = draft.AtRank(first + i);
+            samples[i] = pod.Progress is { OwnSeconds: { } own } p && p.Attempt == pod.Target ? (p.Step, own) : (-1, double.NaN);
         }
 
-        var (next, found) = (pace ?? RolePace.Start(role.Count)).Judge(samples, frontier, draft.Now, options);
+        var (next, found) = (pace ?? RolePace.Start(samples.Length)).Judge(samples, frontier, draft.Now, options);
         draft.Set(s => s with { Progress = s.Progress with { Paces = s.Progress.Paces.SetItem(role.Name, next) } });
         foreach (var straggler in found) Tell(draft, draft.AtRank(first + straggler.Index), straggler, options);
     }
@@ -39,7 +41,7 @@ internal static class StragglerDetector
             + $"the median is {Seconds.Text(straggler.MedianSeconds)}; {straggler.SlowSteps} of the last {straggler.Steps} steps were slow (over {RolePace.Threshold(options):0.00} times)";
         var failure = FailureDetector.Of(pod, FailureKind.Straggler, evidence, draft.Now, "progress") with { Noticed = draft.Now };
         // One that is only to be reported must not disturb the gang, nor hide what the worker does next.
-        if (RecoveryPlanner.Decide(draft.State, failure, draft.Now).Strategy == RecoveryStrategy.Ignore) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
+        if (GangDecisions.Decide(draft.State, [failure], draft.State.Attempt, draft.Now).Decision.Strategy == RecoveryStrategy.Ignore) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
         else FailureDetector.Add(draft, failure);
     }
 }

@@ -1,0 +1,63 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Engine;
+
+namespace TrainingSupervisor.Policies;
+
+/// <summary>What the gang's policy says about failures in the gang's state, and the plan for it.</summary>
+internal static class GangDecisions
+{
+    /// <summary>More than any window can ask for is not kept; nor is more than this, so that the record stays small.</summary>
+    public const int MostKept = 1000;
+
+    /// <summary>
+    /// Decides about failures that are ranked already. Those that the policy ignores are left out: one of them is never the cause, and none
+    /// hides another. If it ignores all, the decision is about the first.
+    /// </summary>
+    public static GangDecision Decide(GangState state, ImmutableArray<Failure> ranked, int attempt, DateTimeOffset now)
+    {
+        var policy = state.Spec.Policy;
+        var answered = ranked.Where(f => !PolicyEvaluator.Ignores(policy, Context(state, f, attempt, now))).ToImmutableArray();
+        if (answered.IsEmpty) answered = ranked;
+        return new GangDecision(policy.Decide(Context(state, answered[0], attempt, now)), answered);
+    }
+
+    public static RecoveryPlan Plan(GangState state, PolicyDecision decision, ImmutableArray<Failure> failures, int attempt, DateTimeOffset now) =>
+        RecoveryPlanner.Plan(state, failures, decision.Strategy, decision.Reason, attempt, now, decision);
+
+    /// <summary>A decision that needs no steps: the gang fails, or nothing is done.</summary>
+    public static RecoveryPlan WithoutSteps(GangDecision decided, int attempt, DateTimeOffset now) => new()
+    {
+        Attempt = attempt,
+        Cause = decided.Failures[0],
+        Failures = decided.Failures,
+        Strategy = decided.Decision.Strategy,
+        Reason = decided.Decision.Reason,
+        Decision = decided.Decision,
+        Decided = now,
+        NotBefore = now,
+    };
+
+    /// <summary>The history with this recovery in it; of one that is under way, what is known now of its cause.</summary>
+    public static ImmutableArray<RecoveryEntry> Remember(GangState state, GangDecision decided, int attempt, DateTimeOffset now)
+    {
+        var known = state.Recoveries.LastOrDefault() is { } last && last.Attempt == attempt ? last : null;
+        var entry = RecoveryEntry.Of(decided.Failures[0], decided.Decision, attempt, known?.BestStep ?? state.BestStep, known?.At ?? now);
+        var oldest = now - Budgets.Memory(state.Spec.Policy);
+        return [.. Before(state, attempt).Where(e => e.At > oldest).TakeLast(MostKept - 1), entry];
+    }
+
+    /// <summary>A recovery that is under way does not count against itself.</summary>
+    public static IEnumerable<RecoveryEntry> Before(GangState state, int attempt) => state.Recoveries.Where(e => e.Attempt < attempt);
+
+    private static FailureContext Context(GangState state, Failure failure, int attempt, DateTimeOffset now) => new(failure, now)
+    {
+        Attempt = attempt,
+        NodeLabels = failure.Node is { } node && state.Nodes.TryGetValue(node, out var seen) ? seen.Labels : ImmutableDictionary<string, string>.Empty,
+        Recoveries = state.Recoveries,
+        BestStep = state.BestStep,
+        QuiesceDeadline = state.Spec.QuiesceDeadline,
+    };
+}
+
+/// <summary>A decision, and the failures that it answers, the cause first.</summary>
+internal sealed record GangDecision(PolicyDecision Decision, ImmutableArray<Failure> Failures);

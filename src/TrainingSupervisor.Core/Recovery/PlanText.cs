@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Text;
+using TrainingSupervisor.Policies;
+
+namespace TrainingSupervisor;
+
+/// <summary>A plan for the person who is woken by it. As long for 10,000 workers as for ten.</summary>
+internal static class PlanText
+{
+    private const int NamesShown = 5;
+
+    public static string Of(RecoveryPlan plan)
+    {
+        var text = new StringBuilder();
+        void Line(string label, string what) => text.Append(CultureInfo.InvariantCulture, $"{label,-12}{what}\n");
+
+        Line("cause", plan.Cause is { } cause ? $"{cause}, at {cause.At:u}, seen by {(cause.SeenBy.Length == 0 ? "whoever reported it" : cause.SeenBy)}" : "none: the gang starts");
+        foreach (var group in plan.Failures.Skip(1).GroupBy(f => f.Kind).OrderByDescending(g => g.Count()))
+        {
+            Line("", $"and {group.Count()} more {group.Key}{Of(group.Where(f => f.Worker is not null).Select(f => f.Worker!.Value.ToString()).Distinct())}");
+        }
+
+        Line("answer", $"{plan.Strategy}{(plan.Strategy is RecoveryStrategy.FailGang or RecoveryStrategy.Ignore ? "" : $", to attempt {plan.Attempt}")}");
+        Line("because", plan.Reason);
+        if (plan.Decision is { } decision)
+        {
+            if (decision.Reason != plan.Reason) Line("", decision.Reason);
+            foreach (var budget in decision.Budgets)
+            {
+                Line("budget", $"{budget.Name}: {budget.Used} of {budget.Budget.Recoveries} recoveries within {DurationText.Write(budget.Budget.Window)} spent before this");
+            }
+
+            if (decision.AvoidNode && plan.Cause?.Node is { } node) Line("modifier", $"away from {node}, which is quarantined");
+            if (decision.Quiesce > TimeSpan.Zero) Line("modifier", $"surviving workers get up to {DurationText.Write(decision.Quiesce)} to save first");
+            if (decision.CheckHealth) Line("modifier", "a worker stays in its Pod only if the health check passes");
+        }
+
+        foreach (var group in plan.Steps.GroupBy(s => (s.Step, s.Reason)).OrderBy(g => g.Count()).ThenBy(g => g.Key.Step))
+        {
+            Line("step", $"{group.Count()} {RecoveryPlan.Words(group.Key.Step)}: {group.Key.Reason}{Of(group.Select(s => s.Worker.ToString()))}");
+        }
+
+        if (!plan.AvoidNodes.IsEmpty) Line("avoids", $"{plan.AvoidNodes.Length} node{(plan.AvoidNodes.Length == 1 ? "" : "s")}{Of(plan.AvoidNodes)}");
+        if (plan.NotBefore > plan.Decided) Line("backoff", $"workers start {DurationText.Write(plan.NotBefore - plan.Decided)} after the decision at the earliest");
+        if (plan.Fallback > 0) Line("fallback", $"number {plan.Fallback}: the barrier was not complete in time");
+        return text.ToString();
+    }
+
+    private static string Of(IEnumerable<string> names)
+    {
+        var all = names.ToList();
+        return all.Count == 0 ? "" : $" ({string.Join(", ", all.Take(NamesShown))}{(all.Count > NamesShown ? $" and {all.Count - NamesShown} more" : "")})";
+    }
+}
