@@ -138,8 +138,8 @@ internal sealed class World
     }
 
     /// <summary>The worker reports that it has done this step.</summary>
-    public void Progress(SimPod pod, long step) =>
-        Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, Checkpoint: -1, Phase: "", Unhealthy: "")));
+    public void Progress(SimPod pod, long step, string phase = "", double? own = null) =>
+        Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, Checkpoint: -1, phase, Unhealthy: "") { OwnSeconds = own }));
 
     /// <summary>Something outside reports this.</summary>
     public void Report(Failure failure) => Post(new FailureReported(failure));
