@@ -74,8 +74,8 @@ public sealed class GangBuilder
 
     /// <summary>
     /// Refines hang detection, which is on from the first step that a worker reports: once 20 steps are known, a gang hangs when nobody has done
-    /// a step for <paramref name="factor"/> times the 99th percentile of its step times, and at least <paramref name="atLeast"/>. A phase that
-    /// a worker announces (a checkpoint, an evaluation) stops that clock and has one of its own. A long pause that is not announced
+    /// a step for <paramref name="factor"/> times the 99th percentile of its step times (twice that until 300 are known, since one long step in
+    /// a hundred may not have come yet), and at least <paramref name="atLeast"/>. A phase that a worker announces (a checkpoint, an evaluation) stops that clock and has one of its own. A long pause that is not announced
     /// as a phase is taken for a hang. Takes back <see cref="WithHangTimeout"/>.
     /// </summary>
     /// <param name="factor">More than 1. Default 3.</param>

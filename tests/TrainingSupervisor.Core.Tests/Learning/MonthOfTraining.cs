@@ -117,10 +117,12 @@ internal sealed class MonthOfTraining
     private void Hang()
     {
         var last = _gang.State.LastAdvance;
-        var recent = _gaps.TakeLast(4096).ToList();
         _gang.After(3600);
         var after = _gang.Found.Count == 0 ? double.PositiveInfinity : (_gang.Found[0].At - last).TotalSeconds;
-        HangsFound.Add((after, recent.Count < 100 ? 1800 : Math.Max(15, 3 * StepTimesTests.Exact(recent))));
+        // What the detector may know of: at least its young generation, at most both.
+        var limit = _gaps.Count < 4096 ? 6 * _gaps.Max()
+            : Enumerable.Range(0, 65).Max(i => 3 * StepTimesTests.Exact(_gaps.TakeLast(4096 + (64 * i))));
+        HangsFound.Add((after, Math.Max(15, limit)));
         _gang.Found.Clear();
     }
 

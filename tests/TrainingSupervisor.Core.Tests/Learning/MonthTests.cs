@@ -1,5 +1,3 @@
-using TrainingSupervisor.Engine;
-using TrainingSupervisor.Engine.Learning;
 using Xunit.Abstractions;
 
 namespace TrainingSupervisor.Core.Tests.Learning;

@@ -20,7 +20,9 @@ internal sealed class StepTimes
     private StepTimes(ImmutableArray<int> young, int youngCount, TimeSpan youngPause, ImmutableArray<int> old, int oldCount, TimeSpan oldPause)
     {
         (_young, _youngCount, _youngPause, _old, _oldCount, _oldPause) = (young, youngCount, youngPause, old, oldCount, oldPause);
-        Percentile99 = Find(0.01);
+        Percentile99 = Find((int)(0.01 * Count));
+        // Of few steps the percentile is known badly: take what it may well be, one standard deviation of the number of longer ones less.
+        Upper99 = Count >= Generation ? Percentile99 : Find((int)Math.Max(0, (0.01 * Count) - Math.Sqrt(0.01 * Count)));
     }
 
     public static StepTimes Empty { get; } = new(Zeros, 0, TimeSpan.Zero, Zeros, 0, TimeSpan.Zero);
@@ -30,6 +32,9 @@ internal sealed class StepTimes
 
     /// <summary>No more than 1 % of the known steps took longer. Never above the true value, and at most 2 % below.</summary>
     public TimeSpan Percentile99 { get; }
+
+    /// <summary>What the true 99th percentile may well be, as far as these few steps tell; the same as <see cref="Percentile99"/> from 4,096 on.</summary>
+    public TimeSpan Upper99 { get; }
 
     /// <summary>The longest pause that was taken for a hang and ended by itself.</summary>
     public TimeSpan LongestPause => _youngPause > _oldPause ? _youngPause : _oldPause;
@@ -55,9 +60,9 @@ internal sealed class StepTimes
         return Edges[bucket] <= seconds ? bucket : bucket - 1;
     }
 
-    private TimeSpan Find(double above)
+    /// <summary>The time that at most so many of the known steps exceed.</summary>
+    private TimeSpan Find(int allowed)
     {
-        var allowed = (int)(above * Count);
         var seen = 0;
         for (var i = Edges.Length - 1; i > 0; i--)
         {

@@ -9,6 +9,9 @@ internal sealed record StepWatch
     /// <summary>Fewer known steps teach nothing.</summary>
     public const int KnownAfter = 20;
 
+    /// <summary>One step in a hundred is not seen in fewer than this, as good as certainly: until then the limit is doubled.</summary>
+    public const int SureAfter = 300;
+
     /// <summary>Caches may be cold, and more data may have to be skipped than the last time: no start is judged sooner.</summary>
     public static readonly TimeSpan LeastWarmUp = TimeSpan.FromMinutes(5);
 
@@ -73,7 +76,9 @@ internal sealed record StepWatch
             return LongestWarmUp is { } warmUp ? Longest(warmUp * options.Factor, LeastWarmUp, options.AtLeast) : options.Unlearned;
         }
 
-        return Times.Count < KnownAfter ? options.Unlearned : Longest(Times.Percentile99 * options.Factor, options.AtLeast, Times.LongestPause * options.Factor);
+        if (Times.Count < KnownAfter) return options.Unlearned;
+        var usual = Times.Upper99 * (Times.Count < SureAfter ? 2 : 1);
+        return Longest(usual * options.Factor, options.AtLeast, Times.LongestPause * options.Factor);
     }
 
     /// <summary>The limit in words.</summary>
@@ -86,7 +91,7 @@ internal sealed record StepWatch
         }
 
         return Times.Count < KnownAfter ? $"{limit} while fewer than {KnownAfter} steps are known"
-            : $"{limit} with a 99th percentile of {Seconds.Text(Times.Percentile99)} over {Times.Count} steps";
+            : $"{limit} where the 99th percentile of {Times.Count} steps is {Seconds.Text(Times.Upper99)}";
     }
 
     private static TimeSpan Longest(TimeSpan a, TimeSpan b, TimeSpan c) => a > b ? (a > c ? a : c) : b > c ? b : c;
