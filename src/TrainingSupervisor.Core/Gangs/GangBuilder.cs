@@ -118,7 +118,7 @@ public sealed class GangBuilder
     /// Refines the search for stragglers, which is on by default for workers that say how long their own work on a step took: one is reported
     /// when most of its latest steps were slower than its role's median. Without a rule in the policy nothing else is done.
     /// </summary>
-    /// <param name="factor">How many times slower than the median a worker is that must be found; half as much above 1 is left alone. Default 1.5.</param>
+    /// <param name="factor">How many times slower than the median a worker is that must be found. Default 1.5: steps count as slow from 1.25 on.</param>
     /// <param name="steps">How many of the latest steps are looked at, 4 to 64. Default 32.</param>
     public GangBuilder WithStragglerDetection(double factor = 1.5, int steps = 32) =>
         With(_spec with { StragglerDetection = new StragglerDetection { Factor = factor, Steps = steps } });

@@ -116,7 +116,8 @@ internal sealed class MonthOfTraining
 
     private void Hang()
     {
-        var last = _gang.State.LastAdvance;
+        // The last step's last report, or the end of the pause after it.
+        var last = _gang.Now;
         _gang.After(3600);
         var after = _gang.Found.Count == 0 ? double.PositiveInfinity : (_gang.Found[0].At - last).TotalSeconds;
         // What the detector may know of: at least its young generation, at most both.

@@ -31,4 +31,39 @@ public sealed class MonthTests(ITestOutputHelper output)
         Assert.InRange(month.HangsFound.Count, 20, 400);
         Assert.Equal(0, month.HangsLate);
     }
+
+    /// <summary>The same noise, with every report of every worker through the machine.</summary>
+    [Fact]
+    public void ThousandsOfStepsOfSixtyFourWorkers_ThroughTheMachine_NameTheStragglerAndNothingElse()
+    {
+        const int Many = 64, Slow = 41;
+        var gang = new ProgressDriver(Specs.Gang(Many).Build());
+        var noise = new NoisyGang(5, Many, 4);
+        var found = 0;
+        for (var step = 1; step <= 3000; step++)
+        {
+            if (step == 2000) noise.Straggler = Slow;
+            var ends = gang.Now.AddSeconds(noise.Step());
+            // Some reports come together, some later than the next worker's next one.
+            foreach (var batch in Enumerable.Range(0, Many).GroupBy(rank => (rank * 7 + step) % 9))
+            {
+                gang.At(ends.AddMilliseconds(20 * batch.Key + noise.Below(15)), [.. batch.Select(rank => gang.Say(rank, step, own: noise.Own[rank]))]);
+                ends = gang.Now > ends ? gang.Now : ends;
+            }
+
+            if (step % 200 == 0)
+            {
+                gang.AllDo(0.1, step, "checkpoint");
+                gang.AllDo(noise.LogNormal(60, 0.3), step, "train");
+            }
+
+            if (gang.Found.Count > 0 && found == 0) found = step;
+        }
+
+        var straggler = Assert.Single(gang.Found).Failure;
+        Assert.Equal((FailureKind.Straggler, $"trainer-{Slow}"), (straggler.Kind, straggler.Worker.ToString()));
+        Assert.InRange(found - 2000, 15, 50);
+        gang.After(600);
+        Assert.Single(gang.Hangs);
+    }
 }

@@ -29,7 +29,7 @@ internal sealed class RolePace
     public static RolePace Start(int workers) => new(new WorkerPace[workers], -1, DateTimeOffset.MinValue);
 
     /// <summary>Above how many times the median a step counts as slow: a true straggler's own noise must not carry it below.</summary>
-    public static double Threshold(StragglerDetection options) => 1 + (0.6 * (options.Factor - 1));
+    public static double Threshold(StragglerDetection options) => 1 + (0.5 * (options.Factor - 1));
 
     /// <summary>Of how many slow steps within the window a straggler is made: five of eight.</summary>
     public static int Enough(StragglerDetection options) => Math.Max(1, options.Steps * 5 / 8);
