@@ -119,8 +119,9 @@ internal static class Barrier
         var steps = Merge(state, plan.Steps, next.Steps, news);
         var grown = plan with
         {
-            Cause = failures[0],
-            Failures = failures,
+            Cause = next.Failures[0],
+            Failures = next.Failures,
+            Domain = next.Domain,
             Steps = steps,
             Scope = plan.Scope == next.Scope ? plan.Scope : next.Scope,
             AvoidNodes = next.AvoidNodes,
@@ -161,7 +162,7 @@ internal static class Barrier
     /// </summary>
     private static GangDecision Rejoin(GangState state, RecoveryPlan plan, DateTimeOffset now)
     {
-        var ranked = RecoveryPlanner.Rank(plan.Failures.Concat(state.Failures));
+        var ranked = RecoveryPlanner.Rank(plan.Failures.Concat(state.Failures), state.Spec);
         if (plan.Decision is { } made && ranked[0] == plan.Cause) return new GangDecision(made, ranked);
         var before = state with { Recoveries = [.. GangDecisions.Before(state, plan.Attempt)] };
         var decided = GangDecisions.Decide(before, ranked, Math.Max(1, plan.Attempt - 1), now);

@@ -43,7 +43,8 @@ internal static class FailureDetector
     /// <summary>For detectors that know themselves what they have reported already.</summary>
     public static void Add(GangDraft draft, Failure failure)
     {
-        failure = failure with { Noticed = draft.Now };
+        var uncertainty = failure.Uncertainty > TimeSpan.Zero ? failure.Uncertainty : FirstCause.UncertaintyOf(failure);
+        failure = failure with { Noticed = draft.Now, Uncertainty = uncertainty, Mark = FirstCause.MarkOf(failure, draft.Spec.ConsequenceExitCodes) };
         draft.Set(s => s with { Failures = s.Failures.Add(failure) });
         draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
     }

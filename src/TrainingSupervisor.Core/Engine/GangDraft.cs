@@ -83,7 +83,7 @@ internal sealed class GangDraft
         {
             Attempt = _state.Attempt,
             Phase = _state.Phase,
-            Plan = planInProgress ? _state.Plan : null,
+            Plan = planInProgress && _state.Plan is { } plan ? ForRecord(plan) : null,
             Incarnations = _state.Incarnations,
             Assigned = _state.Assigned,
             SpareSerials = _state.SpareSerials,
@@ -94,13 +94,20 @@ internal sealed class GangDraft
             Costs = _state.Costs,
             Quarantined = _state.Quarantined,
             Recoveries = _state.Recoveries,
-            History = _state.History,
+            History = [.. _state.History.Select(ForRecord)],
             Retired = retired,
             Adopted = Adoption.Known(this).ToImmutableSortedDictionary(),
             Outcome = _state.Outcome,
         }));
         return _state.SaveSequence;
     }
+
+    /// <summary>Dumps are for events: a record must stay small.</summary>
+    private static RecoveryPlan ForRecord(RecoveryPlan plan) => plan.Failures.All(f => f.Diagnostics.Length == 0) && plan.Cause is not { Diagnostics.Length: > 0 } ? plan : plan with
+    {
+        Cause = plan.Cause is { } cause ? cause with { Diagnostics = "" } : null,
+        Failures = [.. plan.Failures.Select(f => f with { Diagnostics = "" })],
+    };
 
     private ImmutableArray<int> Targets()
     {

@@ -70,7 +70,13 @@ internal static class Reconciler
             return;
         }
 
-        var ranked = RecoveryPlanner.Rank(draft.State.Failures);
+        if (FailureDomains.WaitFor(draft) is { } others)
+        {
+            draft.WakeAt(others);
+            return;
+        }
+
+        var ranked = RecoveryPlanner.Rank(draft.State.Failures, draft.Spec);
         var attempt = draft.State.Attempt + 1;
         var decided = GangDecisions.Decide(draft.State, ranked, draft.State.Attempt, draft.Now);
         var (decision, failures) = (decided.Decision, decided.Failures);

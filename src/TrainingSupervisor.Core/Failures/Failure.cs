@@ -30,8 +30,14 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>worker</c>, <c>health command</c>, <c>log pattern</c>, <c>deadline</c>.</summary>
     public string SeenBy { get; init; } = "";
 
+    /// <summary>How far <see cref="At"/> may be off, either way: little where an agent reported it, more where a status or a silence had to tell.</summary>
+    public TimeSpan Uncertainty { get; init; }
+
     /// <summary>When the supervisor noticed it, by the supervisor's clock.</summary>
     public DateTimeOffset Noticed { get; init; }
+
+    /// <summary>Read from its words when it was noticed; null if it was not yet.</summary>
+    internal FailureMark? Mark { get; init; }
 
     /// <summary>One line: kind, worker, Pod, node and evidence.</summary>
     public override string ToString() =>

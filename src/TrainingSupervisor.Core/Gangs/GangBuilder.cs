@@ -123,6 +123,20 @@ public sealed class GangBuilder
     public GangBuilder WithStragglerDetection(double factor = 1.5, int steps = 32) =>
         With(_spec with { StragglerDetection = new StragglerDetection { Factor = factor, Steps = steps } });
 
+    /// <summary>
+    /// Names a label of nodes that fail together, such as <c>topology.kubernetes.io/rack</c>. Failures of workers that share its value become one
+    /// recovery, and the plan names it. The node itself always counts as such. May be called more than once.
+    /// </summary>
+    /// <param name="nodeLabel">The key of a label.</param>
+    public GangBuilder WithFailureDomain(string nodeLabel) => With(_spec with { FailureDomains = _spec.FailureDomains.Add(nodeLabel) });
+
+    /// <summary>
+    /// Says that a worker which exits with one of these codes has only noticed that a peer failed. Its failure is the first cause only
+    /// if there is no better one.
+    /// </summary>
+    /// <param name="exitCodes">1 to 255.</param>
+    public GangBuilder WithConsequenceExitCodes(params IEnumerable<int> exitCodes) => With(_spec with { ConsequenceExitCodes = [.. exitCodes] });
+
     /// <summary>Switches the search for stragglers off.</summary>
     public GangBuilder WithoutStragglerDetection() => With(_spec with { StragglerDetection = null });
 

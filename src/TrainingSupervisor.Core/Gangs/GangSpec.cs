@@ -45,6 +45,12 @@ public sealed record GangSpec
     /// <summary>How long <see cref="HangDiagnostics"/> may take.</summary>
     public TimeSpan HangDiagnosticsTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Labels of nodes that fail together.</summary>
+    public ImmutableArray<string> FailureDomains { get; init; } = [];
+
+    /// <summary>Exit codes by which workers say that a peer is to blame.</summary>
+    public ImmutableArray<int> ConsequenceExitCodes { get; init; } = [];
+
     /// <summary>How stragglers are found; null switches that off.</summary>
     public StragglerDetection? StragglerDetection { get; init; } = new();
 

@@ -76,6 +76,8 @@ internal static partial class GangValidator
 
         check(spec.HangDiagnosticsTimeout > TimeSpan.Zero, "hangDiagnostics.timeout", $"{spec.HangDiagnosticsTimeout} must be more than zero.");
         check(spec.HangDiagnostics.IsEmpty || !string.IsNullOrWhiteSpace(spec.HangDiagnostics[0]), "hangDiagnostics.command", "The command has no program.");
+        check(spec.ConsequenceExitCodes.All(c => c is > 0 and < 256), "consequenceExitCodes", "Exit codes are 1 to 255; 0 is success.");
+        check(spec.FailureDomains.All(d => !string.IsNullOrWhiteSpace(d)), "failureDomains", "A label has no key.");
         if (spec.StragglerDetection is { } straggler)
         {
             check(straggler.Factor > 1, "stragglerDetection.factor", $"{straggler.Factor} must be more than 1.");

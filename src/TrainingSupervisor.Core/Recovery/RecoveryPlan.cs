@@ -14,6 +14,12 @@ public sealed record RecoveryPlan
     /// <summary>All failures that this recovery answers, the cause first.</summary>
     public ImmutableArray<Failure> Failures { get; init; } = [];
 
+    /// <summary>
+    /// The failure domain that explains the failures, as <c>topology.kubernetes.io/rack=r7</c>, or <c>kubernetes.io/hostname=</c> and the name of a node;
+    /// null if none does (<see cref="GangBuilder.WithFailureDomain"/>).
+    /// </summary>
+    public string? Domain { get; init; }
+
     /// <summary>The strategy that the policy chose.</summary>
     public RecoveryStrategy Strategy { get; init; }
 

@@ -6,9 +6,9 @@ namespace TrainingSupervisor;
 /// <summary>From failures and state to a plan. Pure: the running supervisor and Explain use the same.</summary>
 internal static class RecoveryPlanner
 {
-    /// <summary>The likeliest first cause comes first: by kind, then by when it happened.</summary>
-    public static ImmutableArray<Failure> Rank(IEnumerable<Failure> failures) =>
-        [.. failures.OrderBy(f => f.Kind.CauseRank()).ThenBy(f => f.At)];
+    /// <summary>The likeliest first cause comes first.</summary>
+    public static ImmutableArray<Failure> Rank(IEnumerable<Failure> failures, GangSpec? spec = null) =>
+        FirstCause.Rank(failures, spec?.ConsequenceExitCodes ?? []);
 
     /// <param name="state">The state, with all that is known of Pods and nodes.</param>
     /// <param name="failures">What the plan answers, the cause first; none for a recovery that nothing forces.</param>
@@ -25,6 +25,8 @@ internal static class RecoveryPlanner
         var avoidNode = decision?.AvoidNode == true;
         var blamed = failures.Where((f, i) => f.Node is not null && (f.Kind.BlamesNode() || (avoidNode && i == 0))).Select(f => f.Node!);
         var avoid = blamed.Concat(Quarantine.Nodes(state, now)).Distinct().Order(StringComparer.Ordinal).ToImmutableArray();
+        var domain = FailureDomains.Of(state, failures);
+        failures = FailureDomains.Name(failures, domain?.Evidence);
         var planner = new StepPlanner(state, failures, strategy, avoid, avoidNode, now);
         // A plan that grows within its recovery keeps its size: who comes in late would delay all others.
         var steps = planner.Steps(mayGrow: attempt > state.Attempt);
@@ -34,6 +36,7 @@ internal static class RecoveryPlanner
             Attempt = attempt,
             Cause = failures.FirstOrDefault(),
             Failures = failures,
+            Domain = domain?.Domain,
             Strategy = strategy,
             Reason = reason,
             Steps = steps,

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrainingSupervisor.Engine;
 using TrainingSupervisor.Observations;
 
@@ -521,6 +522,7 @@ internal sealed class World
 internal sealed class SimNode(string name)
 {
     public string Name { get; } = name;
+    public string Rack { get; set; } = "";
     public bool EverFaulty { get; private set; }
     public bool Dead { get; set => EverFaulty |= field = value; }
     public bool Partitioned { get; set => EverFaulty |= field = value; }
@@ -528,7 +530,7 @@ internal sealed class SimNode(string name)
     public bool Healthy => !Dead && !Partitioned;
 
     public NodeObservation Seen(DateTimeOffset now) =>
-        new() { Name = Name, Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = TimeSpan.FromSeconds(4) };
+        new() { Name = Name, Labels = Rack.Length == 0 ? ImmutableDictionary<string, string>.Empty : ImmutableDictionary<string, string>.Empty.Add("rack", Rack), Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = TimeSpan.FromSeconds(4) };
 }
 
 internal sealed class SimPod(PodRequest request, string uid)
