@@ -17,7 +17,12 @@ internal static partial class ConsequenceText
         return !OfItsOwn().IsMatch(text) && OfPeers().IsMatch(text);
     }
 
-    /// <summary>The last line that names an error, else the last line; empty if there is none.</summary>
+    /// <summary>Whether the error that it printed is one of its own device: hardly ever a consequence.</summary>
+    public static bool IsOfItsOwnDevice(string stderr) => OfItsOwn().IsMatch(LastError(stderr)) || (!OfPeers().IsMatch(stderr) && OfItsOwn().IsMatch(stderr));
+
+    /// <summary>
+    /// The last line that names an error, else the last line; empty if there is none. Of errors that came of one another, the one that was first.
+    /// </summary>
     public static string LastError(string stderr)
     {
         var last = "";
@@ -26,6 +31,7 @@ internal static partial class ConsequenceText
         foreach (var line in Lines(stderr))
         {
             if (line.StartsWith("at ", StringComparison.Ordinal)) continue;
+            if (Chain().IsMatch(line) && last.Length > 0) return error ?? last;
             last = line;
             // C++ says in the next line what it has thrown.
             if (IsError().IsMatch(line) || (isWhat && line.StartsWith("what():", StringComparison.Ordinal))) error = isWhat ? $"{error} {line}" : line;
@@ -40,6 +46,10 @@ internal static partial class ConsequenceText
 
     private static IEnumerable<string> Lines(string text) =>
         text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Where(l => !Noise().IsMatch(l));
+
+    /// <summary>How Python says that one error led to another.</summary>
+    [GeneratedRegex("^(During handling of the above exception|The above exception was the direct cause)")]
+    private static partial Regex Chain();
 
     /// <summary>What is said at any end, whoever is to blame.</summary>
     [GeneratedRegex("has NOT been destroyed|destroy_process_group|UserWarning|resource_tracker|^\\s*warnings\\.warn|^E\\d{4} .*cuda_dnn|Sending process \\d+ closing signal", RegexOptions.IgnoreCase)]
@@ -57,7 +67,7 @@ internal static partial class ConsequenceText
         + "|NCCL (error|WARN|timeout|communicator was aborted)|socketStartConnect|socketProgress|ibv_poll_cq|ncclCommAbort|DistBackendError|DistStoreError|DistNetworkError|ProcessGroup\\w*"
         + "|watchdog|collective operation|gloo|TCPStore|rendezvous|barrier (has )?timed out|timed out (after|while|in) .*(peer|rank|collective|barrier|all_?reduce)|timed out waiting"
         + "|HorovodInternalError|heartbeat|DEADLINE_EXCEEDED|UNAVAILABLE:|distributed service|coordination (service|agent)|tasks? (are|is) unhealthy|MPI_(Abort|ERR)|MPI communication|mpirun (noticed|detected)"
-        + "|no route to host|network is unreachable|end of file on (peer|socket)|failed to recv|recv(, | )got 0 bytes|unexpected EOF",
+        + "|signal:? (15|SIGTERM|Terminated)|received SIGTERM|SignalException|no route to host|network is unreachable|end of file on (peer|socket)|failed to recv|recv(, | )got 0 bytes|unexpected EOF",
         RegexOptions.IgnoreCase)]
     private static partial Regex OfPeers();
 

@@ -53,7 +53,7 @@ internal static class FirstCause
 
     /// <summary>What its words say, which need be read only once: many failures are ranked many times.</summary>
     public static FailureMark MarkOf(Failure failure, ImmutableArray<int> consequenceCodes) =>
-        new(IsConsequence(failure, consequenceCodes), Signature(failure));
+        new(IsConsequence(failure, consequenceCodes), ConsequenceText.IsOfItsOwnDevice(failure.StderrTail), Signature(failure));
 
     private static bool IsConsequence(Failure failure, ImmutableArray<int> consequenceCodes)
     {
@@ -80,9 +80,12 @@ internal static class FirstCause
             FailureKind.Straggler => Harmless,
             // Who is told to go and then ends has ended for that.
             FailureKind.NodeDraining => breaking.Any(f => f.Node == failure.Node && f.Node is not null) ? 0 : Harmless,
-            FailureKind.Killed => failure.Signal switch { 6 => 1.5, 1 or 2 or 13 or 15 => 4, _ => 0.5 },
+            FailureKind.Killed or FailureKind.ApplicationError when mark.IsOfItsOwnDevice => 0.25,
+            // Watchdogs abort, and launchers terminate what is left.
+            FailureKind.Killed => failure.Signal switch { 6 => 3, 1 or 2 or 13 or 15 => 4, _ => 0.5 },
             FailureKind.HealthCheckFailed or FailureKind.AgentLost => 0.5,
-            FailureKind.ApplicationError => failure.StderrTail.Length > 0 ? 1 : 2,
+            // What interpreters end with after any error is 1; another code was chosen by the program.
+            FailureKind.ApplicationError => failure.StderrTail.Length > 0 || failure.ExitCode is not (null or 1) ? 1 : 2.5,
             FailureKind.UnorderedRestart => 3,
             _ => 0,
         };
@@ -104,5 +107,6 @@ internal static class FirstCause
 
 /// <summary>What a failure's own words say of it.</summary>
 /// <param name="IsConsequence">Another one is to blame.</param>
+/// <param name="IsOfItsOwnDevice">It names an error of its own device.</param>
 /// <param name="Signature">How it failed, without what differs from worker to worker; null for kinds that are known from outside.</param>
-internal sealed record FailureMark(bool IsConsequence, string? Signature);
+internal sealed record FailureMark(bool IsConsequence, bool IsOfItsOwnDevice, string? Signature);

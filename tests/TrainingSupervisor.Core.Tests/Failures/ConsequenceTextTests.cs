@@ -19,6 +19,8 @@ public sealed class ConsequenceTextTests
     [InlineData("torch.distributed.DistNetworkError: failed to recv, got 0 bytes")]
     [InlineData("TimeoutError: timed out waiting for rank 12 in all_reduce")]
     [InlineData("lost peer 7")]
+    [InlineData("RuntimeError: DataLoader worker (pid 4711) is killed by signal: Terminated.")]
+    [InlineData("ConnectionResetError: [Errno 104] Connection reset by peer\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\nAttributeError: 'NoneType' object has no attribute 'state_dict'")]
     public void IsIn_WordsOfAPeersDeath_True(string stderr) => Assert.True(ConsequenceText.IsIn($"step 1231\n{stderr}\n", ""));
 
     [Theory]
@@ -32,6 +34,7 @@ public sealed class ConsequenceTextTests
     [InlineData("/opt/conda/lib/python3.11/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked socket closed objects\nAssertionError: batch size mismatch")]
     [InlineData("NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.")]
     [InlineData("gloo rendezvous done\nProcessGroupNCCL ready\nZeroDivisionError: division by zero")]
+    [InlineData("KeyError: 'x'\n\nDuring handling of the above exception, another exception occurred:\n\nBrokenPipeError: [Errno 32] Broken pipe")]
     [InlineData("")]
     public void IsIn_AnErrorOfItsOwn_False(string stderr) => Assert.False(ConsequenceText.IsIn(stderr, ""));
 

@@ -22,24 +22,29 @@ public sealed class FirstCauseTests(ITestOutputHelper output)
 
     private static int First(params Failure[] failures) => FirstCause.Rank(failures, [])[0].Worker!.Value.Index;
 
-    /// <summary>The issue's own: storms of 1,000 failures in random order, the culprit is named in 99 % of them.</summary>
+    /// <summary>
+    /// The issue's own: storms of 1,000 failures in random order, the culprit is named in 99 % of them. Where in each storm a peer fails with an
+    /// error that shows nothing of being one, within the error of the clocks, nobody could tell the two apart; there it is less.
+    /// </summary>
     [Theory]
-    [InlineData(1_000_000)]
-    [InlineData(2_000_000)]
-    public void Rank_StormsOfAThousandFailures_NamesTheCulpritInNinetyNineOfAHundred(int seed)
+    [InlineData(1_000_000, 1, 99)]
+    [InlineData(2_000_000, 1, 99)]
+    [InlineData(3_000_000, 1, 99)]
+    [InlineData(4_000_000, 100, 90)]
+    public void Rank_StormsOfAThousandFailures_NamesTheCulprit(int seed, int misleading, int least)
     {
-        const int Storms = 1000;
+        const int Storms = 500;
         var results = Enumerable.Range(seed, Storms).AsParallel().WithDegreeOfParallelism(2).Select(s =>
         {
-            var storm = new Storm(s, 1000);
+            var storm = new Storm(s, 1000, misleading);
             var first = FirstCause.Rank(storm.Failures.Select(f => f with { Uncertainty = FirstCause.UncertaintyOf(f) }), [])[0];
-            return (storm.Kind, Right: first.Worker == storm.Culprit, Words: first.Worker == storm.Culprit ? "" : $"{s} {storm.Kind}: named {first} / {first.StderrTail}");
+            return (storm.Kind, Right: first.Worker == storm.Culprit, Words: $"{s} {storm.Kind}: named {first} / {first.StderrTail}");
         }).ToList();
         foreach (var kind in results.GroupBy(r => r.Kind).OrderBy(g => g.Key, StringComparer.Ordinal)) output.WriteLine($"{kind.Key}: {kind.Count(r => r.Right)} of {kind.Count()}");
-        foreach (var wrong in results.Where(r => !r.Right)) output.WriteLine(wrong.Words);
+        foreach (var wrong in results.Where(r => !r.Right).Take(20)) output.WriteLine(wrong.Words);
         output.WriteLine($"all: {results.Count(r => r.Right)} of {Storms}");
         Assert.Equal(Storm.Culprits.Length, results.Select(r => r.Kind).Distinct().Count());
-        Assert.InRange(results.Count(r => r.Right), Storms * 99 / 100, Storms);
+        Assert.InRange(results.Count(r => r.Right), Storms * least / 100, Storms);
     }
 
     [Theory]

@@ -1,8 +1,8 @@
 namespace TrainingSupervisor.Core.Tests.Failures;
 
 /// <summary>
-/// One worker of many fails, and the others for its sake: through which library and how soon differs, a few say nothing, and one in a thousand
-/// says something misleading. Clocks are off by up to 200 ms after correction.
+/// One worker of many fails, and the others for its sake: through which library and how soon differs, a few say nothing, a few die of their
+/// own handling of that error and show both, and now and then one says only something misleading. Clocks are off by up to 200 ms after correction.
 /// </summary>
 internal sealed class Storm
 {
@@ -21,15 +21,21 @@ internal sealed class Storm
         (2, "lost peer {0}", 9, null),
     ];
 
+    /// <summary>Errors that any program may end with for reasons of its own.</summary>
     private static readonly string[] Misleading =
         ["RuntimeError: DataLoader worker (pid {0}) exited unexpectedly", "KeyError: 'grad_norm'", "AttributeError: 'NoneType' object has no attribute 'state_dict'", "RuntimeError: Expected all tensors on one device"];
 
     private readonly Random _random;
+    private readonly int _misleading;
     private readonly DateTimeOffset _start = DateTimeOffset.UnixEpoch.AddDays(20_000);
 
-    public Storm(int seed, int workers)
+    /// <param name="seed">One seed, one storm.</param>
+    /// <param name="workers">How many.</param>
+    /// <param name="misleading">How many of 100,000 peers say something that does not show that they are peers.</param>
+    public Storm(int seed, int workers, int misleading)
     {
         _random = new Random(seed);
+        _misleading = misleading;
         Culprit = new WorkerId("trainer", _random.Next(workers));
         Kind = Culprits[Pick(35, 8, 12, 8, 7, 8, 2, 8, 4, 3, 2, 3)];
         var failures = new List<Failure>(workers + 1);
@@ -83,7 +89,8 @@ internal sealed class Storm
         var (_, stderr, code, signal) = Consequences[Pick([.. Consequences.Select(c => c.Weight)])];
         if (signal == 6 && _random.Next(2) == 0) delay += 600;
         var dice = _random.Next(1000);
-        if (dice == 0) (stderr, code, signal) = (OneOf(Misleading), 1, null);
+        if (_random.Next(100_000) < _misleading) (stderr, code, signal) = (OneOf(Misleading), 1, null);
+        else if (dice < 2) (stderr, code, signal) = ($"{stderr}\n\nDuring handling of the above exception, another exception occurred:\n\nTraceback (most recent call last):\n{OneOf(Misleading)}", 1, null);
         else if (dice < 12) (stderr, code, signal) = ("", 1, null);
         else if (dice < 15) (stderr, code, signal) = ("", 134, 6);
         else if (dice < 18) (stderr, code, signal) = ("", 143, 15);
