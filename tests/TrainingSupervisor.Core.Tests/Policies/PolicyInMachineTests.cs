@@ -67,6 +67,20 @@ public sealed class PolicyInMachineTests
     }
 
     [Fact]
+    public void Step_FailureAfterATakeoverWithoutANewStep_IsCountedFromTheFurthestStepBefore()
+    {
+        var world = Started(p => p.WithBudget(5, Hour));
+        world.Progress(world.PodOf(1), 500);
+        world.Exit(world.PodOf(2), 3);
+        world.Run(Soon);
+        world.CrashSupervisor(500);
+        world.Run(Soon);
+        world.Exit(world.PodOf(3), 3);
+        world.Run(Soon);
+        Assert.Equal([500, 500], world.State.Recoveries.Select(e => e.BestStep));
+    }
+
+    [Fact]
     public void Step_IgnoredFailureOfAHigherRankBesideAnother_DoesNotHideIt()
     {
         var world = Started(p => p.On(FailureKind.NodeUnhealthy, RecoveryStrategy.Ignore));
