@@ -1,7 +1,10 @@
+using System.Net.Sockets;
 using System.Threading.Channels;
+using TrainingSupervisor.Agent.Beside;
 using TrainingSupervisor.Agent.Link;
 using TrainingSupervisor.Agent.Native;
 using TrainingSupervisor.Agent.Progress;
+using TrainingSupervisor.Agent.Sidecar;
 using TrainingSupervisor.Agent.State;
 using TrainingSupervisor.Agent.Worker;
 using TrainingSupervisor.Protocol;
@@ -15,7 +18,7 @@ internal sealed class AgentRunner : IDisposable
     private static readonly TimeSpan FlushLimit = TimeSpan.FromMilliseconds(500), EndLimit = TimeSpan.FromMilliseconds(200), FileLook = TimeSpan.FromMilliseconds(50);
 
     private readonly AgentOptions _options;
-    private readonly IReadOnlyList<string> _command;
+    private readonly IReadOnlyList<string>? _command;
     private readonly IReadOnlyDictionary<string, string> _environment;
     private readonly TimeProvider _time;
     private readonly AgentMachine _machine;
@@ -28,7 +31,13 @@ internal sealed class AgentRunner : IDisposable
     private readonly ProgressFileTail _file;
     private readonly ProgressSocket _socket;
     private readonly StateFile _state;
+    private readonly SideCommands _commands;
+    private readonly HealthWatch _health;
+    private readonly CancellationTokenSource _leaving = new();
     private readonly string _instance = Guid.NewGuid().ToString("N");
+    private volatile FailurePatterns _patterns = FailurePatterns.None;
+    private IReadOnlyDictionary<string, string>? _workerEnvironment;
+    private ReadyGate? _gate;
     private WorkerProcess? _worker;
     private Task _watch = Task.CompletedTask;
     private (int Attempt, ITimer Deadline)? _quiesce;
@@ -37,22 +46,31 @@ internal sealed class AgentRunner : IDisposable
     private long? _progressSaid;
     private int? _leave;
 
-    internal AgentRunner(AgentOptions options, IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, TimeProvider time)
+    /// <param name="options">What the environment says.</param>
+    /// <param name="command">The worker's; null for a sidecar, whose worker the kubelet starts.</param>
+    /// <param name="environment">What the worker inherits.</param>
+    /// <param name="time">The clock.</param>
+    internal AgentRunner(AgentOptions options, IReadOnlyList<string>? command, IReadOnlyDictionary<string, string> environment, TimeProvider time)
     {
         (_options, _command, _environment, _time) = (options, command, environment, time);
         _state = new StateFile(options.Directory);
         var (term, attempt) = _state.Load();
-        _machine = new AgentMachine(options.PodUid, options.RestartExitCode, term, attempt);
+        _machine = new AgentMachine(options.PodUid, options.RestartExitCode, term, attempt, sidecar: command is null);
         _file = new ProgressFileTail(WorkerSetup.ProgressFile(options));
-        _socket = new ProgressSocket(WorkerSetup.ProgressSocket(options), lines => PostAsync(() => OnLines(lines)));
+        _socket = new ProgressSocket(WorkerSetup.ProgressSocket(options), shared: command is null, lines => PostAsync(() => OnLines(lines)));
         _liveness = new LivenessProbe(options.LivenessUrl);
         _fence = new Fence(time, _liveness.AskAsync, why => Post(() => DoAsync(_machine.OnFenced(why))));
+        _commands = new SideCommands(c => BesideAsync(c.Argv, TimeSpan.FromMilliseconds(c.TimeoutMs), _leaving.Token), Answer, () => !WorkerIsEnding, PostAction);
+        _health = new HealthWatch(time, BesideAsync, () => _worker is not { HasEnded: false }, words => FoundUnhealthy(_progress.SetHealth(words)), PostAction);
         _link = new GatewayLink(options, time, _fence, HelloAsync, OnMessageAsync, connected => Post(() => OnConnected(connected)));
     }
 
     public void Dispose()
     {
         _liveness.Dispose();
+        _health.Dispose();
+        _gate?.Dispose();
+        _leaving.Dispose();
         foreach (var timer in new[] { _kill, _hold, _progressDue, _look, _quiesce?.Deadline })
             timer?.Dispose();
     }
@@ -78,7 +96,10 @@ internal sealed class AgentRunner : IDisposable
         ];
         while (_leave is null)
             await NextAsync().ConfigureAwait(false);
+        _health.Stop();
+        await _leaving.CancelAsync().ConfigureAwait(false);
         await _link.FlushAsync(FlushLimit).ConfigureAwait(false);
+        await Task.WhenAny(_commands.EndedAsync(), Task.Delay(EndLimit, _time)).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAny(Task.WhenAll([.. loops, _watch]), Task.Delay(EndLimit, _time)).ConfigureAwait(false);
         return _leave.Value;
@@ -116,6 +137,12 @@ internal sealed class AgentRunner : IDisposable
         return done.Task;
     }
 
+    private void PostAction(Action work) => Post(() =>
+    {
+        work();
+        return ValueTask.CompletedTask;
+    });
+
     private void Post(Func<ValueTask> work) => _inbox.Writer.TryWrite(work);
 
     private ITimer After(TimeSpan due, Func<ValueTask> work) => _time.CreateTimer(_ => Post(work), null, due, Timeout.InfiniteTimeSpan);
@@ -140,11 +167,19 @@ internal sealed class AgentRunner : IDisposable
     {
         Post(() =>
         {
-            if (message.Welcome is { } welcome)
-                _progressInterval = TimeSpan.FromMilliseconds(Math.Max(0, welcome.ProgressMs));
+            if (message.Welcome is { } welcome && message.PodUid == _options.PodUid)
+                OnWelcome(welcome);
             return DoAsync(_machine.On(message));
         });
         return ValueTask.CompletedTask;
+    }
+
+    private void OnWelcome(Welcome welcome)
+    {
+        _progressInterval = TimeSpan.FromMilliseconds(Math.Max(0, welcome.ProgressMs));
+        _health.Set(welcome.HealthCheck, workerRuns: _worker is { HasEnded: false });
+        if (!welcome.FailurePatterns.SequenceEqual(_patterns.Texts))
+            _patterns = FailurePatterns.Of(welcome.FailurePatterns);
     }
 
     private ValueTask OnConnected(bool connected)
@@ -191,9 +226,15 @@ internal sealed class AgentRunner : IDisposable
                     await Look().ConfigureAwait(false); // A checkpoint of before the signal is no answer to it.
                     _quiesce?.Deadline.Dispose();
                     _quiesce = (quiesce.Attempt, After(quiesce.Deadline, () => Quiesced(false)));
-                    _worker?.Signal(quiesce.Signal);
+                    AskToSave(quiesce);
+                    break;
+                case Effect.Run { Command: var command }:
+                    if (!_commands.Ask(command))
+                        _link.Send(new AgentMessage { Refused = new Refused { Reason = $"command {command.Id}: {SideCommands.MostWaiting} wait already", Term = _machine.Term } });
                     break;
                 case Effect.Leave leave:
+                    if (_command is null && _gate is not null)
+                        await LastWordsAsync().ConfigureAwait(false);
                     _leave ??= leave.Code;
                     break;
             }
@@ -209,12 +250,25 @@ internal sealed class AgentRunner : IDisposable
         {
             _progress.Reset(start.Roster.Attempt);
             _progressSaid = null;
+            if (_command is null)
+            {
+                OpenGate(start);
+                return;
+            }
+
             _file.Truncate();
             WorkerSetup.WriteFiles(_options, start.Roster, start.RosterJson);
             var environment = WorkerSetup.Environment(_options, start.Roster, start.Rank, _environment);
-            _worker = WorkerProcess.Start(_command, environment, _reaper, _time, out problem);
+            var attempt = start.Roster.Attempt;
+            var watch = new StderrWatch(() => _patterns, words => PostAction(() => FoundOnStderr(attempt, words)));
+            _worker = WorkerProcess.Start(_command, environment, _reaper, _time, bytes =>
+            {
+                Log.WriteAll(2, bytes);
+                watch.Take(bytes);
+            }, out problem);
+            _workerEnvironment = environment;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or SocketException)
         {
             problem = WorkerProcess.NotStarted(126, $"cannot write the worker's files to {_options.Directory}: {e.Message}", _time);
         }
@@ -234,7 +288,34 @@ internal sealed class AgentRunner : IDisposable
         Log.Write($"attempt {start.Roster.Attempt}: worker started as rank {start.Rank} of {start.Roster.WorldSize}");
         _look = _time.CreateTimer(_ => Post(() => Look()), null, FileLook, FileLook);
         _watch = WatchAsync(_worker);
+        _health.Start();
     }
+
+    /// <summary>All that the worker is to find is there before the kubelet's probe finds the gate open and has the worker started.</summary>
+    private void OpenGate(Effect.StartWorker start)
+    {
+        SharedFile.Delete(QuiesceFile.Path(_options));
+        SharedFile.Create(WorkerSetup.ProgressFile(_options));
+        _file.Restart();
+        WorkerSetup.WriteFiles(_options, start.Roster, start.RosterJson);
+        var variables = WorkerSetup.Environment(_options, start.Roster, start.Rank, []);
+        WorkerSetup.WriteEnvironment(_options, variables);
+        _workerEnvironment = WorkerSetup.Environment(_options, start.Roster, start.Rank, _environment);
+        _gate ??= new ReadyGate(_options.PodUid);
+        _look = _time.CreateTimer(_ => Post(() => Look()), null, FileLook, FileLook);
+        Log.Write($"attempt {start.Roster.Attempt}: rank {start.Rank} of {start.Roster.WorldSize} may start");
+    }
+
+    private void AskToSave(Effect.Quiesce quiesce)
+    {
+        if (_command is not null)
+            _worker?.Signal(quiesce.Signal);
+        else if (!QuiesceFile.TryWrite(_options, _time.GetUtcNow() + quiesce.Deadline))
+            Post(() => Quiesced(false));
+    }
+
+    /// <summary>A worker runs, as far as this agent can know.</summary>
+    private bool WorkerRuns => _command is null ? _gate is not null && _machine.Phase == Phase.Running : _worker is not null;
 
     private async Task WatchAsync(WorkerProcess worker)
     {
@@ -248,7 +329,9 @@ internal sealed class AgentRunner : IDisposable
             await Quiesced(exit.Code == 0).ConfigureAwait(false);
             _look?.Dispose();
             _kill?.Dispose();
-            (_worker, _look, _kill) = (null, null, null);
+            _health.Stop();
+            (_worker, _workerEnvironment, _look, _kill) = (null, null, null, null);
+            _commands.StartNext();
             await DoAsync(_machine.OnWorkerEnded(exit)).ConfigureAwait(false);
             if (_machine.Phase == Phase.Exited && _hold is not null)
                 StartHold();
@@ -274,6 +357,30 @@ internal sealed class AgentRunner : IDisposable
         });
     }
 
+    /// <summary>Its tree is being ended, and with it whatever is started beside it.</summary>
+    private bool WorkerIsEnding => _worker is { HasEnded: true };
+
+    private Task<SideResult> BesideAsync(IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        var environment = WorkerSetup.Beside(_workerEnvironment ?? _environment, _worker is { HasEnded: false } worker ? worker.Id : null);
+        return SideProcess.RunAsync(command, environment, timeout, _reaper, _time, cancellationToken);
+    }
+
+    private void Answer(CommandResult result) => _link.Send(new AgentMessage { CommandResult = result });
+
+    private void FoundOnStderr(int attempt, string words)
+    {
+        // The end of a worker says more than its last words.
+        if (_machine.Attempt == attempt && _worker is { HasEnded: false })
+            FoundUnhealthy(_progress.SetPattern(words));
+    }
+
+    private void FoundUnhealthy(bool news)
+    {
+        if (news)
+            SayProgress();
+    }
+
     private ValueTask Quiesced(bool saved)
     {
         if (_quiesce is not { } quiesce)
@@ -284,9 +391,15 @@ internal sealed class AgentRunner : IDisposable
         return ValueTask.CompletedTask;
     }
 
+    private async ValueTask LastWordsAsync()
+    {
+        await Look(last: true).ConfigureAwait(false);
+        SayProgress();
+    }
+
     private async ValueTask Look(bool last = false)
     {
-        if (_worker is null)
+        if (!WorkerRuns && !last)
             return;
         try
         {
@@ -301,7 +414,7 @@ internal sealed class AgentRunner : IDisposable
 
     private async ValueTask OnLines(IReadOnlyList<string> lines)
     {
-        if (_worker is null)
+        if (!WorkerRuns && !(_command is null && _gate is not null))
             return;
         var kinds = lines.Select(_progress.Accept).ToList();
         if (kinds.Exists(k => k != ProgressLine.Ignored) && _progressDue is null)
@@ -333,6 +446,6 @@ internal sealed class AgentRunner : IDisposable
         if (!_progress.SaidAnything)
             return;
         _progressSaid = _time.GetTimestamp();
-        _link.Send(new AgentMessage { Progress = _progress.Snapshot() });
+        _link.Send(new AgentMessage { Progress = _progress.TakeReport() });
     }
 }

@@ -1,25 +1,28 @@
 using System.Collections;
 using System.Runtime.InteropServices;
 using TrainingSupervisor.Agent.Native;
+using TrainingSupervisor.Agent.Sidecar;
 
 namespace TrainingSupervisor.Agent;
 
 /// <summary>The entry point: reads the command line and the environment, and runs the agent.</summary>
 internal static class Program
 {
-    private const int BadUsage = 64, CannotCreate = 73;
+    private const int BadUsage = 64, CannotCreate = 73, NotReady = 1;
 
     private const string Help = """
         gang-agent runs a worker of a training gang: it waits at the gang's barrier, starts the worker, and tells the supervisor how it is.
 
         usage: gang-agent run -- <command> [args...]   run this command as the worker; made for process 1 of a container
+               gang-agent sidecar                      hold the Pod's worker back at the barrier; for a restartable init container
+               gang-agent ready                        end with 0 once that has been released; for its startup probe
                gang-agent install <path>               copy this program to <path>
                gang-agent version
                gang-agent --help
 
-        "run" is told what it needs by the environment that the supervisor gives its Pods: GANG_NAME, GANG_NAMESPACE, GANG_ROLE, GANG_DIR,
+        "run" and "sidecar" are told what they need by the environment that the supervisor gives its Pods: GANG_NAME, GANG_NAMESPACE, GANG_ROLE, GANG_DIR,
         GANG_AGENT_SECRET_DIR, POD_NAME, POD_UID, POD_IP, NODE_NAME, and KUBERNETES_SERVICE_HOST and _PORT or GANG_LIVENESS_URL.
-        It ends with the worker's exit code, with what the supervisor tells it, or with 64 if it is called wrongly.
+        "run" ends with the worker's exit code, with what the supervisor tells it, or with 64 if it is called wrongly.
         """;
 
     private static async Task<int> Main(string[] args)
@@ -36,14 +39,18 @@ internal static class Program
                 return Install.To(target) is { } failed ? Fail(failed, CannotCreate) : 0;
             case ["run", "--", { Length: > 0 }, ..]:
                 return await RunAsync(args[2..]).ConfigureAwait(false);
+            case ["sidecar"]:
+                return await RunAsync(null).ConfigureAwait(false);
+            case ["ready"]:
+                return ReadyGate.IsOpen(Environment.GetEnvironmentVariable("POD_UID") ?? "") ? 0 : Fail("waiting at the gang's barrier", NotReady);
             case ["run", "--", ..]:
                 return Fail("no command after --; usage: gang-agent run -- <command> [args...]");
             default:
-                return Fail("usage: gang-agent run -- <command> [args...] | install <path> | version | --help");
+                return Fail("usage: gang-agent run -- <command> [args...] | sidecar | ready | install <path> | version | --help");
         }
     }
 
-    private static async Task<int> RunAsync(string[] command)
+    private static async Task<int> RunAsync(string[]? command)
     {
         if (!OperatingSystem.IsLinux())
             return Fail("gang-agent runs on Linux only");

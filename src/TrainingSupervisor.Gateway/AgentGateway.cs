@@ -20,7 +20,7 @@ namespace TrainingSupervisor.Gateway;
 /// <summary>One listener for the agents of all gangs of this process. A gang's certificate is chosen by the name that its agents ask for.</summary>
 internal sealed class AgentGateway(GatewayOptions options, TimeProvider time, ILoggerFactory loggers) : IAgentGateway, IAsyncDisposable
 {
-    /// <summary>The most that an agent has to say is a stderr tail of 4 KiB and a few names.</summary>
+    /// <summary>The most that an agent has to say is a command's output of 16 KiB and a few names.</summary>
     private const int LargestMessage = 64 * 1024;
 
     /// <summary>All agents of a gang come at once when a supervisor takes over; the kernel takes the lesser of this and somaxconn.</summary>

@@ -13,9 +13,6 @@ namespace TrainingSupervisor.Gateway;
 /// <summary>The agents of one gang for one term.</summary>
 internal sealed class GangAgents : IGangAgents
 {
-    /// <summary>Progress of an agent is sent at most so often.</summary>
-    private const int ProgressMilliseconds = 50;
-
     private static readonly TimeSpan DrainPatience = TimeSpan.FromMilliseconds(500), EndPatience = TimeSpan.FromSeconds(1);
 
     private readonly Action<GangInput> _sink;
@@ -66,15 +63,7 @@ internal sealed class GangAgents : IGangAgents
         using var connection = new AgentConnection(hello, _time, linked);
         var now = _time.GetUtcNow();
         connection.Clock.Add(sentUnixMs, now);
-        Send(connection, new SupervisorMessage
-        {
-            Welcome = new Welcome
-            {
-                HeartbeatMs = (int)Spec.HeartbeatInterval.TotalMilliseconds,
-                FenceMs = (int)Spec.Fence.TotalMilliseconds,
-                ProgressMs = ProgressMilliseconds,
-            },
-        });
+        Send(connection, new SupervisorMessage { Welcome = Welcomes.For(Spec, hello.Role) });
         Enter(connection, now);
         var sending = connection.PumpAsync(writer, linked.Token);
         try
@@ -131,7 +120,10 @@ internal sealed class GangAgents : IGangAgents
         Halt = new Halt { ExitCode = command.ExitCode, GraceMs = (int)command.Grace.TotalMilliseconds, Reason = command.Reason },
     });
 
-    public void Run(RunCommand command) => throw new NotImplementedException();
+    public void Run(Engine.RunCommand command) => Send(command.PodUid, new SupervisorMessage
+    {
+        RunCommand = new Protocol.RunCommand { Id = command.Id, Argv = { command.Command }, TimeoutMs = (int)Math.Min(command.Timeout.TotalMilliseconds, int.MaxValue) },
+    });
 
     public ValueTask DisposeAsync()
     {
@@ -202,6 +194,9 @@ internal sealed class GangAgents : IGangAgents
                 return;
             case AgentMessage.KindOneofCase.Quiesced:
                 Report(connection, Reports.Quiesced(hello, message.Quiesced));
+                return;
+            case AgentMessage.KindOneofCase.CommandResult:
+                Report(connection, Reports.Ran(hello, message.CommandResult));
                 return;
             case AgentMessage.KindOneofCase.Refused:
                 Report(connection, Reports.Refused(hello, message.Refused));

@@ -20,7 +20,20 @@ internal static class Reports
     }
 
     public static ProgressSeen Progressed(Hello hello, Progress p) =>
-        new(hello.PodName, hello.PodUid, new ProgressObservation(p.Attempt, p.Step, p.Checkpoint, p.Phase, p.Unhealthy));
+        new(hello.PodName, hello.PodUid, new ProgressObservation(p.Attempt, p.Step, p.Checkpoint, p.Phase, p.Unhealthy)
+        {
+            // Whatever else it is, NaN included, is no time.
+            OwnSeconds = p.HasOwnSeconds && p.OwnSeconds >= 0 && double.IsFinite(p.OwnSeconds) ? p.OwnSeconds : null,
+            UnhealthyBy = p.UnhealthyBy switch
+            {
+                Progress.Types.UnhealthyBy.HealthCommand => UnhealthySource.HealthCommand,
+                Progress.Types.UnhealthyBy.LogPattern => UnhealthySource.LogPattern,
+                _ => UnhealthySource.Worker,
+            },
+        });
+
+    public static CommandRan Ran(Hello hello, CommandResult result) =>
+        new(hello.PodName, hello.PodUid, result.Id, result.ExitCode, result.TimedOut, result.Output);
 
     public static QuiesceAnswered Quiesced(Hello hello, QuiesceResult result) => new(hello.PodName, hello.PodUid, result.Attempt, result.Saved);
 

@@ -26,9 +26,14 @@ internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp 
         var isNew = record.Phase == GangPhase.Pending;
         var owner = GangObjects.Owner(spec, _record);
         var secret = await _objects.SecretAsync(spec, owner, endpoint, time.GetUtcNow(), cancellationToken);
-        if (isNew) await _objects.ServiceAsync(spec, owner, cancellationToken);
-        _refusal = await RestartProbe.RunAsync(client, calls, spec, owner, isNew, cancellationToken);
-        Choose(spec);
+        // Pods that something else makes have their own names in DNS, and each tells itself whether it has the rule.
+        if (!spec.IsAdopted)
+        {
+            if (isNew) await _objects.ServiceAsync(spec, owner, cancellationToken);
+            _refusal = await RestartProbe.RunAsync(client, calls, spec, owner, isNew, cancellationToken);
+            Choose(spec);
+        }
+
         _watch = new GangWatch(http, calls, options, time, KubernetesGangClusterFactory.Random, log, spec, _record.Metadata.Uid)
         {
             AlsoFollow = [.. record.Retired.Values.Select(r => r.Node).OfType<string>()],

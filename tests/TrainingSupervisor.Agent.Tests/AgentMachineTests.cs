@@ -80,7 +80,7 @@ public sealed class AgentMachineTests
         Assert.Equal(Phase.Exited, _machine.Phase);
     }
 
-    public static TheoryData<string> Stale => ["old term", "old restart", "old release", "other pod", "bad rank"];
+    public static TheoryData<string> Stale => ["old term", "old restart", "old release", "other pod", "bad rank", "old run", "run elsewhere"];
 
     [Theory]
     [MemberData(nameof(Stale))]
@@ -93,6 +93,8 @@ public sealed class AgentMachineTests
             "old restart" => Restart(3, term: 5),
             "old release" => Release(3, term: 5),
             "other pod" => Restart(9, term: 5, uid: "other"),
+            "old run" => Run("x", "true", term: 4),
+            "run elsewhere" => Run("x", "true", term: 5, uid: "other"),
             _ => Release(5, term: 5, rank: 7),
         };
 
@@ -111,6 +113,48 @@ public sealed class AgentMachineTests
         Assert.Empty(_machine.On(Welcome(9, uid: "other")));
         Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(Restart(2, term: 5))));
         Assert.Equal(6, _machine.Term);
+    }
+
+    public static TheoryData<string, string[], int> Rubbish => new()
+    {
+        { "", ["true"], 1000 }, { "x", [], 1000 }, { "x", [""], 1000 }, { "x", [" "], 1000 }, { "x", ["true", "a\0b"], 1000 }, { "x", ["true"], 0 }, { "x", ["true"], -1 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Rubbish))]
+    public void Run_OfRubbish_IsRefused(string id, string[] argv, int timeout)
+    {
+        var message = new SupervisorMessage { Term = 1, PodUid = "uid", RunCommand = new RunCommand { Id = id, Argv = { argv }, TimeoutMs = timeout } };
+
+        Assert.NotEmpty(Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(message))).Reason);
+    }
+
+    [Theory]
+    [InlineData("waiting")]
+    [InlineData("running")]
+    [InlineData("exited")]
+    public void Run_InAnyState_RunsAndChangesNothing(string state)
+    {
+        if (state != "waiting")
+            _machine.On(Release(1));
+        if (state == "exited")
+            _machine.OnWorkerEnded(new WorkerExit { Code = 3 });
+        var before = _machine.Snapshot();
+
+        var effects = _machine.On(Run("x", "true", term: 2));
+
+        Assert.Equal("x", Assert.IsType<Effect.Run>(effects[^1]).Command.Id);
+        Assert.Equal(before, _machine.Snapshot());
+        // A term is a term, whatever is commanded in it.
+        Assert.Equal(2, _machine.Term);
+    }
+
+    [Fact]
+    public void Run_WhileLeaving_IsRefused()
+    {
+        _machine.On(Halt(0));
+
+        Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(Run("x", "true"))));
     }
 
     [Fact]

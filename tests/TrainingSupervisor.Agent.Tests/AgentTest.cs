@@ -66,7 +66,11 @@ public abstract class AgentTest : IAsyncLifetime
 
     internal RunningAgent Start(string[] command, Action<Dictionary<string, string>>? change, string[]? wrapper = null)
     {
-        string[] all = [.. wrapper ?? [], Program, "run", "--", .. command];
+        return StartProgram([.. wrapper ?? [], Program, "run", "--", .. command], change);
+    }
+
+    internal RunningAgent StartProgram(string[] all, Action<Dictionary<string, string>>? change = null)
+    {
         var info = new ProcessStartInfo(all[0], all[1..]) { RedirectStandardError = true };
         var variables = Variables();
         change?.Invoke(variables);

@@ -63,6 +63,23 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains(said, output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Ready_OfAPodWithoutAReleasedAgent_IsNotReady()
+    {
+        var (code, output, error) = await CallAsync(v => v["POD_UID"] = "no-such-pod", "ready");
+
+        Assert.Equal((1, "", "gang-agent: waiting at the gang's barrier\n"), (code, output, error));
+    }
+
+    [Fact]
+    public async Task Sidecar_WithoutEnvironment_NamesWhatIsMissing()
+    {
+        var (code, _, error) = await CallAsync("sidecar");
+
+        Assert.Equal(64, code);
+        Assert.Contains("missing environment variables: ", error, StringComparison.Ordinal);
+    }
+
     [NativeFact]
     public async Task Install_ToAPath_MakesARunningCopy()
     {

@@ -47,7 +47,7 @@ public sealed partial class ContractTests : AgentTest
         tracker.Reset(1);
         var lines = FirstColumn("What a worker may say").ToList();
 
-        Assert.Equal(5, lines.Count);
+        Assert.Equal(6, lines.Count);
         Assert.All(lines, l => Assert.NotEqual(Progress.ProgressLine.Ignored, tracker.Accept(l)));
         Assert.Empty(logged);
     }

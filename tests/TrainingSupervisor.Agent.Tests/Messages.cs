@@ -29,6 +29,9 @@ internal static class Messages
     internal static SupervisorMessage Halt(int code, long term = 1) =>
         new() { Term = term, PodUid = "uid", Halt = new Halt { ExitCode = code, Reason = "test" } };
 
+    internal static SupervisorMessage Run(string id, string script, int timeout = 60_000, long term = 1, string uid = "uid") =>
+        new() { Term = term, PodUid = uid, RunCommand = new RunCommand { Id = id, Argv = { "sh", "-c", script }, TimeoutMs = timeout } };
+
     internal static SupervisorMessage Quiesce(int attempt, int deadline = 20_000) =>
         new() { Term = 1, PodUid = "uid", Quiesce = new Quiesce { Attempt = attempt, DeadlineMs = deadline } };
 }

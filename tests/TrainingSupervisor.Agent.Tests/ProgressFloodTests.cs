@@ -16,7 +16,7 @@ public sealed class ProgressFloodTests : AgentTest
         tracker.Reset(1);
         string[] nonsense =
         [
-            "step -1", "step", "step 1.5", "step 1e3", "step 99999999999999999999", "step 0x10", "step 1 2", "checkpoint -1", "checkpoint", "phase", "phase  ",
+            "step -1", "step", "step 1.5", "step 1e3", "step 99999999999999999999", "step 0x10", "step 1 2 3", "step 1 -2", "checkpoint -1", "checkpoint", "phase", "phase  ",
             "healthy now", "STEP 1", "\u0000\u001b[2J", "\ufffd\ufffd", new string('x', 5000),
         ];
 
@@ -84,7 +84,7 @@ public sealed class ProgressFloodTests : AgentTest
         using var stop = new CancellationTokenSource();
         var gate = new TaskCompletionSource();
         var seen = new ConcurrentQueue<string>();
-        var socket = new ProgressSocket(path, async lines =>
+        var socket = new ProgressSocket(path, shared: false, async lines =>
         {
             await gate.Task;
             foreach (var line in lines) seen.Enqueue(line);
@@ -128,7 +128,7 @@ public sealed class ProgressFloodTests : AgentTest
         var path = Path.Combine(Root, "p.sock");
         using var stop = new CancellationTokenSource();
         var seen = new ConcurrentQueue<string>();
-        var socket = new ProgressSocket(path, async lines =>
+        var socket = new ProgressSocket(path, shared: false, async lines =>
         {
             await Task.Delay(5);
             foreach (var line in lines) seen.Enqueue(line);

@@ -1,6 +1,7 @@
 using System.Text;
 using TrainingSupervisor.Agent.Progress;
 using TrainingSupervisor.Agent.Worker;
+using UnhealthyBy = TrainingSupervisor.Protocol.Progress.Types.UnhealthyBy;
 
 namespace TrainingSupervisor.Agent.Tests;
 
@@ -24,6 +25,87 @@ public sealed class ProgressTests
     }
 
     [Fact]
+    public void Accept_StepsWithTheirOwnTime_ReportsTheMeanOfEachReportsSteps()
+    {
+        var tracker = Tracker(out var logged);
+        foreach (var line in new[] { "step 1 0.5", "step 2 1.5", "step 3", "phase train" })
+            tracker.Accept(line);
+
+        Assert.False(tracker.Snapshot().HasOwnSeconds);
+        Assert.Equal((3L, 1.0), (tracker.Snapshot().Step, tracker.TakeReport().OwnSeconds));
+        tracker.Accept("checkpoint 3");
+        Assert.False(tracker.TakeReport().HasOwnSeconds);
+        tracker.Accept("step 4 2e-1");
+        Assert.Equal(0.2, tracker.TakeReport().OwnSeconds);
+        tracker.Accept("step 5 3");
+        tracker.Reset(3);
+        tracker.Accept("step 1 1");
+        Assert.Equal(1, tracker.TakeReport().OwnSeconds);
+        Assert.Empty(logged);
+    }
+
+    [Theory]
+    [InlineData("step 7 -1")]
+    [InlineData("step 7 NaN")]
+    [InlineData("step 7 Infinity")]
+    [InlineData("step 7 1e400")]
+    [InlineData("step 7 1e9")]
+    [InlineData("step 7 0,5")]
+    [InlineData("step 7 0.5 s")]
+    [InlineData("step 7 x")]
+    [InlineData("step x 0.5")]
+    [InlineData("step -7 0.5")]
+    public void Accept_StepWithATimeThatIsNone_IsIgnoredLikeOtherRubbish(string line)
+    {
+        var tracker = Tracker(out var logged);
+
+        Assert.Equal(ProgressLine.Ignored, tracker.Accept(line));
+
+        Assert.False(tracker.TakeReport().HasOwnSeconds);
+        Assert.Equal(-1, tracker.Snapshot().Step);
+        Assert.Single(logged);
+    }
+
+    [Fact]
+    public void Snapshot_UnhealthyForSeveralReasons_NamesTheNearestAndThenTheNext()
+    {
+        var tracker = Tracker(out _);
+        Assert.True(tracker.SetHealth("sick"));
+        Assert.False(tracker.SetHealth("sick"));
+        Assert.Equal(("sick", UnhealthyBy.HealthCommand), Health());
+        tracker.SetPattern("CUDA error");
+        Assert.Equal(("CUDA error", UnhealthyBy.LogPattern), Health());
+        tracker.Accept("unhealthy loss is NaN");
+        Assert.Equal(("loss is NaN", UnhealthyBy.Worker), Health());
+        tracker.Accept("healthy");
+        Assert.Equal(("CUDA error", UnhealthyBy.LogPattern), Health());
+
+        tracker.Reset(2);
+
+        Assert.Equal(("", UnhealthyBy.Worker), Health());
+        Assert.False(tracker.SaidAnything);
+
+        (string, UnhealthyBy) Health() => (tracker.Snapshot().Unhealthy, tracker.Snapshot().UnhealthyBy);
+    }
+
+    private static ProgressTracker Tracker(out List<string> logged)
+    {
+        List<string> lines = logged = [];
+        var tracker = new ProgressTracker(lines.Add);
+        tracker.Reset(1);
+        return tracker;
+    }
+
+    [Fact]
+    public void ToString_AProgressBarAndAShortLineAfterIt_KeepsBoth()
+    {
+        var tail = new OutputTail(OutputTail.WorkerCapacity);
+        tail.Append(Encoding.UTF8.GetBytes(new string('x', 5000) + "\nValueError\n"));
+
+        Assert.EndsWith("xx\nValueError\n", tail.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Append_BytesInPieces_GivesWholeLinesOnly()
     {
         var buffer = new LineBuffer();
@@ -37,7 +119,7 @@ public sealed class ProgressTests
     [Fact]
     public void ToString_MoreThanFits_KeepsTheLastWholeLines()
     {
-        var tail = new StderrTail();
+        var tail = new OutputTail(OutputTail.WorkerCapacity);
         for (var i = 0; i < 1000; i++)
             tail.Append(Encoding.UTF8.GetBytes($"line {i}\n"));
 
@@ -57,7 +139,7 @@ public sealed class ProgressTests
         {
             for (var extra = 0; extra < 6; extra++)
             {
-                var tail = new StderrTail();
+                var tail = new OutputTail(OutputTail.WorkerCapacity);
                 tail.Append(Encoding.UTF8.GetBytes(new string('a', extra)));
                 for (var i = 0; i < 3000; i++)
                     tail.Append(Encoding.UTF8.GetBytes(text));
@@ -67,7 +149,7 @@ public sealed class ProgressTests
 
         var bytes = new byte[20_000];
         random.NextBytes(bytes);
-        var rubbish = new StderrTail();
+        var rubbish = new OutputTail(OutputTail.WorkerCapacity);
         rubbish.Append(bytes);
         Assert.InRange(strict.GetByteCount(rubbish.ToString()), 1, 4096);
     }

@@ -32,6 +32,11 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
 
     internal int FenceMs { get; set; }
 
+    internal string PodUid { get; set; } = "uid";
+
+    /// <summary>What else the welcome says.</summary>
+    internal Action<Welcome>? Welcoming { get; set; }
+
     /// <summary>While false, whoever calls is told to try elsewhere.</summary>
     internal bool Open { get; set; } = true;
 
@@ -84,7 +89,9 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
         (_stream, _drop) = (responseStream, drop);
         try
         {
-            await SayAsync(new SupervisorMessage { Term = Term, PodUid = "uid", Welcome = new Welcome { HeartbeatMs = 200, ProgressMs = 10, FenceMs = FenceMs } });
+            var welcome = new Welcome { HeartbeatMs = 200, ProgressMs = 10, FenceMs = FenceMs };
+            Welcoming?.Invoke(welcome);
+            await SayAsync(new SupervisorMessage { Term = Term, PodUid = PodUid, Welcome = welcome });
             while (await requestStream.MoveNext(drop.Token))
             {
                 if (requestStream.Current.Heartbeat is not { } beat)
@@ -94,7 +101,7 @@ internal sealed class TestGateway : Gateway.GatewayBase, IAsyncDisposable
                 }
 
                 Interlocked.Increment(ref _heartbeats);
-                await SayAsync(new SupervisorMessage { Term = Term, PodUid = "uid", Ack = new HeartbeatAck { Sequence = beat.Sequence } });
+                await SayAsync(new SupervisorMessage { Term = Term, PodUid = PodUid, Ack = new HeartbeatAck { Sequence = beat.Sequence } });
             }
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)

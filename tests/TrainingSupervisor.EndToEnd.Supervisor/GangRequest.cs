@@ -21,6 +21,9 @@ internal sealed record GangRequest
     public double BarrierSeconds { get; init; } = 120;
     public int Budget { get; init; } = 100;
 
+    /// <summary>Where something else creates the Pods: the label selector that finds them.</summary>
+    public string? AdoptSelector { get; init; }
+
     /// <summary>A kubeconfig file, for a supervisor process.</summary>
     public string? KubeConfig { get; init; }
     public string ListenAddress { get; init; } = "127.0.0.1";
@@ -41,6 +44,7 @@ internal sealed record GangRequest
                 AgentDelivery.InitContainer => r.WithAgentFromInitContainer(Agent),
                 _ => r.WithAgentInImage(Agent),
             };
+            if (AdoptSelector is { } selector) r.WithAdoptedPods(selector);
             if (LivenessUrl is { } url) r.ConfigurePod(pod => pod.Spec.Containers[0].Env.Add(new k8s.Models.V1EnvVar { Name = "GANG_LIVENESS_URL", Value = url }));
         })
         .WithHeartbeat(TimeSpan.FromSeconds(HeartbeatSeconds))

@@ -39,6 +39,29 @@ public sealed class PartitionTests : IDisposable
     }
 
     [EmbeddedFact("the network is cut")]
+    public async Task Recovery_NodeOfAnAdoptedPodCutOff_ItsControllersNextRunsOnlyAfterItsWorkerIsFenced()
+    {
+        await using var lab = await StartAsync(adopt: JobLikeController.Selector);
+        await using var job = new JobLikeController(lab.CreateClient(), lab.Cluster.Namespace, Gang(lab, spares: 0).Build().ToPodTemplate("w"), 3);
+        var gang = await lab.LaunchAsync(Gang(lab, spares: 0));
+        await lab.RunningAsync(gang, 1);
+        var victim = gang.Status.Workers[1];
+        var node = lab.Embedded.Nodes[victim.Node!];
+        var old = lab.Embedded.FindProcesses(victim.Pod, "worker");
+        Assert.NotEmpty(old);
+        await node.PartitionAsync();
+        await lab.RunningAsync(gang, 2);
+        await node.HealAsync();
+        await WaitAsync(lab, () => !old.Any(id => Directory.Exists($"/proc/{id}")));
+        await WaitAsync(lab, () => Starts().Count >= 6);
+
+        Assert.NotEqual(victim.Pod, gang.Status.Workers[1].Pod);
+        Assert.Equal((GangPhase.Running, 2), (gang.Status.Phase, gang.Status.Attempt));
+        Assert.False(File.Exists(Path.Combine(_directory, "twice")), "two workers of one rank at once");
+        Assert.Equal(["1 0", "1 1", "1 2", "2 0", "2 1", "2 2"], Starts());
+    }
+
+    [EmbeddedFact("the network is cut")]
     public async Task Running_NodeCutOffForLessThanTheFence_TrainsOn()
     {
         await using var lab = await StartAsync();
@@ -58,7 +81,7 @@ public sealed class PartitionTests : IDisposable
 
     private List<string> Starts() => [.. File.ReadAllLines(Path.Combine(_directory, "starts")).Order(StringComparer.Ordinal)];
 
-    private static async Task<Lab> StartAsync()
+    private static async Task<Lab> StartAsync(string? adopt = null)
     {
         // A long Lease, so that the short partition is over well before it is late; a short one would be a lost node, rightly.
         var cluster = await EmbeddedTestCluster.StartAsync(5, o => o.NodeLeaseDuration = TimeSpan.FromSeconds(8));
@@ -69,6 +92,7 @@ public sealed class PartitionTests : IDisposable
         return await Lab.StartAsync(cluster, r => r with
         {
             Port = port,
+            AdoptSelector = adopt,
             AdvertisedAddress = supervisor.EndPoint.ToString(),
             LivenessUrl = $"https://{api.EndPoint}/livez",
         });

@@ -92,6 +92,46 @@ public sealed class RecordedRestartTests
         Assert.Equal(kind, gang.Failures[0].Kind);
     }
 
+    [Fact]
+    public void Sidecar_RestartOfItsOwnAsRecorded_IsNoFailure()
+    {
+        var gang = Gang.Running(sidecar: true);
+        gang.OtherFails();
+        gang.Replay(Read("restart-all-sidecar"), agentReturns: true);
+
+        Assert.Equal([new WorkerId("w", 1)], gang.Failures.Select(f => f.Worker!.Value).Distinct());
+        Assert.All(gang.State.Plan!.Steps, s => Assert.Null(s.OldPod));
+    }
+
+    [Fact]
+    public void Sidecar_WorkerEndsWithoutARuleWhileThePodGoesOn_IsAFailureAtOnce()
+    {
+        var states = Read("ra-nomatch").TakeWhile(s => !s.HasEnded).ToList();
+        Assert.Contains(states, s => s.Containers.Any(c => c.Initial && c.State == ContainerState.Running) && s.Containers.Any(c => c.Name == "main" && c.State == ContainerState.Terminated));
+        var gang = Gang.Running(sidecar: true, p => p.OnExitCode([2], RecoveryStrategy.Hybrid).OnExitCode([1], RecoveryStrategy.RecreateGang));
+        foreach (var state in states.TakeWhile(s => s.Containers.All(c => c.Name != "peer" || c.State == ContainerState.Running))) gang.ReplayStatusOnly([state]);
+
+        Assert.Equal((FailureKind.ApplicationError, 1), (gang.Failures[0].Kind, gang.Failures[0].ExitCode!.Value));
+    }
+
+    [Fact]
+    public void Wrapper_WhoseContainersShowTheSame_IsLeftToItsAgent()
+    {
+        var gang = Gang.Running();
+        foreach (var state in Read("ra-nomatch").TakeWhile(s => s.Containers.All(c => c.Name != "peer" || c.State == ContainerState.Running))) gang.ReplayStatusOnly([state]);
+
+        Assert.Empty(gang.Failures);
+    }
+
+    [Fact]
+    public void Sidecar_WorkerThatAnotherRuleStartsAgain_HasStillFailed()
+    {
+        var gang = Gang.Running(sidecar: true, p => p.OnExitCode([42], RecoveryStrategy.RecreateGang));
+        gang.ReplayStatusOnly(Read("restart-rule-single"));
+
+        Assert.Equal((FailureKind.ApplicationError, 42), (gang.Failures[0].Kind, gang.Failures[0].ExitCode!.Value));
+    }
+
     private static List<PodObservation> Read(string recording, bool fromTheStart = false)
     {
         var states = new List<PodObservation>();
@@ -102,6 +142,7 @@ public sealed class RecordedRestartTests
             meta["ownerReferences"] = new JsonArray(new JsonObject { ["uid"] = "owner", ["controller"] = true });
             meta["labels"] = new JsonObject { [Labels.Role] = "w", [Labels.Worker] = "w-0", [Labels.Incarnation] = "1" };
             (pod["spec"] ??= new JsonObject())["nodeName"] = "node-1";
+            pod["spec"]!["containers"] ??= new JsonArray(new JsonObject { ["name"] = "main" });
             using var json = JsonDocument.Parse(pod.ToJsonString());
             states.Add(PodReader.Read(json.RootElement, Gang.Pod, Gang.Uid, "owner")!with { RestartsInPlace = true });
         }
@@ -120,16 +161,20 @@ public sealed class RecordedRestartTests
         private DateTimeOffset _now = DateTimeOffset.UnixEpoch;
         private int _instance;
 
-        private Gang() => State = GangMachine.Start(
-            TrainingSupervisor.Gang.Create("job").AddRole("w", r => r.WithCount(2).WithImage("i").WithCommand("c").WithAgentInImage("/a")).Build(), 1, restartsInPlace: true, _now);
+        private Gang(bool sidecar, Action<PolicyBuilder>? policy) => State = GangMachine.Start(
+            TrainingSupervisor.Gang.Create("job").AddRole("w", r =>
+            {
+                r.WithCount(2).WithImage("i").WithCommand("c").WithAgentInImage("/a");
+                if (sidecar) r.AsSidecar();
+            }).WithPolicy(policy ?? (_ => { })).Build(), 1, restartsInPlace: true, _now);
 
         public GangState State { get; private set; }
         public List<Failure> Failures { get; } = [];
         public Failure? Cause => State.Plan?.Cause;
 
-        public static Gang Running()
+        public static Gang Running(bool sidecar = false, Action<PolicyBuilder>? policy = null)
         {
-            var gang = new Gang();
+            var gang = new Gang(sidecar, policy);
             gang.Step(new CacheSynced());
             gang.Say(Pod, Uid, AgentPhase.Waiting, 0);
             gang.Say(Other, "uid-1", AgentPhase.Waiting, 0);

@@ -38,17 +38,22 @@ internal static class ProcessTree
         }
     }
 
+    /// <summary>Kills whatever is in this session.</summary>
+    internal static void KillSession(int session)
+    {
+        foreach (var (pid, _, its) in All())
+        {
+            if (its == session)
+                _ = Libc.Kill(pid, Libc.SigKill);
+        }
+    }
+
     /// <summary>Living descendants and zombies alike: a zombie is gone only when the reaper has had it.</summary>
     internal static List<int> Descendants(int root)
     {
         var parents = new Dictionary<int, int>();
-        foreach (var directory in Directory.EnumerateDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(directory.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
-                && ParentOf(directory) is { } parent)
-                parents[pid] = parent;
-        }
-
+        foreach (var (pid, parent, _) in All())
+            parents[pid] = parent;
         return [.. parents.Keys.Where(pid => pid != root && IsBelow(pid))];
 
         bool IsBelow(int pid)
@@ -63,15 +68,27 @@ internal static class ProcessTree
         }
     }
 
-    private static int? ParentOf(string directory)
+    private static IEnumerable<(int Pid, int Parent, int Session)> All()
+    {
+        foreach (var directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                && StatOf(directory) is var (parent, session))
+                yield return (pid, parent, session);
+        }
+    }
+
+    private static (int Parent, int Session)? StatOf(string directory)
     {
         try
         {
             var stat = File.ReadAllText(directory + "/stat");
-            // "pid (name) state ppid ...": the name may itself hold spaces and parentheses.
+            // "pid (name) state ppid pgrp session ...": the name may itself hold spaces and parentheses.
             var rest = stat.AsSpan(stat.LastIndexOf(')') + 2);
-            Span<Range> parts = stackalloc Range[3];
-            return rest.Split(parts, ' ') >= 2 ? int.Parse(rest[parts[1]], CultureInfo.InvariantCulture) : null;
+            Span<Range> parts = stackalloc Range[5];
+            return rest.Split(parts, ' ') >= 4
+                ? (int.Parse(rest[parts[1]], CultureInfo.InvariantCulture), int.Parse(rest[parts[3]], CultureInfo.InvariantCulture))
+                : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

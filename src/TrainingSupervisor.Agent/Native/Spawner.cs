@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace TrainingSupervisor.Agent.Native;
 
-/// <summary>Starts a program in a session of its own, with default signal handling, no stdin, and a pipe for stderr.</summary>
+/// <summary>Starts a program in a session of its own, with default signal handling, no stdin, and a pipe for stderr, or for stdout as well.</summary>
 internal static class Spawner
 {
     // glibc's posix_spawnattr_t has 336 bytes and sigset_t 128, musl's are no larger; room to spare costs nothing.
     private const int AttrSize = 1024, ActionsSize = 1024, SetSize = 256;
 
     /// <summary>Returns 0 and the process id, or the errno of what went wrong.</summary>
-    internal static unsafe int Spawn(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, int stderrFd, out int pid)
+    internal static unsafe int Spawn(IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, int stderrFd, out int pid, int stdoutFd = -1)
     {
         byte* attr = stackalloc byte[AttrSize], actions = stackalloc byte[ActionsSize], set = stackalloc byte[SetSize];
         Check(Libc.SpawnAttrInit(attr));
@@ -28,6 +28,8 @@ internal static class Spawner
             Check(Libc.SpawnAttrSetSigDefault(attr, set));
             Check(Libc.FileActionsAddOpen(actions, 0, "/dev/null", Libc.OpenReadOnly, 0));
             Check(Libc.FileActionsAddDup2(actions, stderrFd, 2));
+            if (stdoutFd >= 0)
+                Check(Libc.FileActionsAddDup2(actions, stdoutFd, 1));
             return Libc.SpawnP(out pid, command[0], actions, attr, argv, envp);
         }
         finally

@@ -4,7 +4,7 @@ using System.Text;
 namespace TrainingSupervisor.Agent.Progress;
 
 /// <summary>Cuts bytes into lines. Of a line longer than 4 KiB only the beginning is kept, and that it was.</summary>
-internal sealed class LineBuffer
+internal sealed class LineBuffer(int kept = LineBuffer.Kept)
 {
     internal const int Longest = 4096, Kept = 256;
     internal const string Cut = "… (the line is too long)";
@@ -50,6 +50,6 @@ internal sealed class LineBuffer
         if (_partial.Count <= Longest)
             return;
         _tooLong = true;
-        _partial.RemoveRange(Kept, _partial.Count - Kept);
+        _partial.RemoveRange(kept, _partial.Count - kept);
     }
 }

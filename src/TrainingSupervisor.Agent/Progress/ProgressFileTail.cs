@@ -17,6 +17,13 @@ internal sealed class ProgressFileTail(string path)
         _lines.Clear();
     }
 
+    /// <summary>The same where somebody else has emptied it.</summary>
+    internal void Restart()
+    {
+        _offset = 0;
+        _lines.Clear();
+    }
+
     /// <summary>The next lines. The last look jumps to the end if there is too much between.</summary>
     internal List<string> Read(bool last = false)
     {

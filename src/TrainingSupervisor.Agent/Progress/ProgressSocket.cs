@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using TrainingSupervisor.Agent.Sidecar;
 
 namespace TrainingSupervisor.Agent.Progress;
 
@@ -7,7 +8,7 @@ namespace TrainingSupervisor.Agent.Progress;
 /// A Unix stream socket that takes progress lines from any number of clients. It reads on only when what it has read was taken in: a
 /// worker that writes faster than that waits, as with any pipe.
 /// </summary>
-internal sealed class ProgressSocket(string path, Func<IReadOnlyList<string>, Task> onLines)
+internal sealed class ProgressSocket(string path, bool shared, Func<IReadOnlyList<string>, Task> onLines)
 {
     // sun_path holds 108 bytes with its ending zero.
     private const int LongestPath = 107, MostClients = 64;
@@ -32,6 +33,8 @@ internal sealed class ProgressSocket(string path, Func<IReadOnlyList<string>, Ta
             File.Delete(path);
             using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             listener.Bind(new UnixDomainSocketEndPoint(path));
+            if (shared)
+                SharedFile.Allow(path);
             listener.Listen(MostClients);
             _listening = true;
             while (true)

@@ -1,23 +1,58 @@
 using System.Globalization;
+using UnhealthyBy = TrainingSupervisor.Protocol.Progress.Types.UnhealthyBy;
 
 namespace TrainingSupervisor.Agent.Progress;
 
-/// <summary>What the worker has said so far in this attempt.</summary>
+/// <summary>What is known of the worker in this attempt: what it has said so far, and what others have found of its health.</summary>
 internal sealed class ProgressTracker(Action<string> log)
 {
     private Protocol.Progress _now = new() { Step = -1, Checkpoint = -1 };
+    private string _ownWords = "", _pattern = "", _health = "";
+    private double _ownSeconds;
+    private int _ownSteps;
     private bool _complained;
-
-    internal Protocol.Progress Snapshot() => _now.Clone();
 
     internal bool SaidAnything { get; private set; }
 
     internal void Reset(int attempt)
     {
         _now = new Protocol.Progress { Attempt = attempt, Step = -1, Checkpoint = -1 };
+        (_ownWords, _pattern, _health) = ("", "", "");
+        (_ownSeconds, _ownSteps) = (0, 0);
         _complained = false;
         SaidAnything = false;
     }
+
+    /// <summary>All but the step time, which belongs to the steps of the next report.</summary>
+    internal Protocol.Progress Snapshot()
+    {
+        var said = _now.Clone();
+        // What the worker says of itself is the nearest to the truth; a line on its stderr is its own word as well.
+        (said.Unhealthy, said.UnhealthyBy) = (_ownWords, _pattern, _health) switch
+        {
+            ({ Length: > 0 } words, _, _) => (words, UnhealthyBy.Worker),
+            (_, { Length: > 0 } words, _) => (words, UnhealthyBy.LogPattern),
+            (_, _, { Length: > 0 } words) => (words, UnhealthyBy.HealthCommand),
+            _ => ("", UnhealthyBy.Worker),
+        };
+        return said;
+    }
+
+    /// <summary>What is to be told now, with the mean of the worker's own step time since this was last asked.</summary>
+    internal Protocol.Progress TakeReport()
+    {
+        var report = Snapshot();
+        if (_ownSteps > 0)
+            report.OwnSeconds = _ownSeconds / _ownSteps;
+        (_ownSeconds, _ownSteps) = (0, 0);
+        return report;
+    }
+
+    /// <summary>The health command has failed, or with no words: is well. True if that is new.</summary>
+    internal bool SetHealth(string words) => Set(ref _health, words);
+
+    /// <summary>A line of the worker's stderr means that it is broken. True if that is new.</summary>
+    internal bool SetPattern(string words) => Set(ref _pattern, words);
 
     /// <summary>Takes in one line; says what kind of line it was.</summary>
     internal ProgressLine Accept(string line)
@@ -29,8 +64,10 @@ internal sealed class ProgressTracker(Action<string> log)
         var (word, rest) = space < 0 ? (line, "") : (line[..space], line[(space + 1)..].Trim());
         switch (word)
         {
-            case "step" when TryNumber(rest, out var step):
+            case "step" when TryStep(rest, out var step, out var own):
                 _now.Step = step;
+                if (own is { } seconds)
+                    (_ownSeconds, _ownSteps) = (_ownSeconds + seconds, _ownSteps + 1);
                 break;
             case "checkpoint" when TryNumber(rest, out var saved):
                 _now.Checkpoint = saved;
@@ -40,10 +77,10 @@ internal sealed class ProgressTracker(Action<string> log)
                 _now.Phase = rest;
                 break;
             case "unhealthy":
-                _now.Unhealthy = rest.Length > 0 ? rest : "the worker gave no reason";
+                _ownWords = rest.Length > 0 ? rest : "the worker gave no reason";
                 break;
             case "healthy" when rest.Length == 0:
-                _now.Unhealthy = "";
+                _ownWords = "";
                 break;
             default:
                 if (!_complained)
@@ -55,6 +92,32 @@ internal sealed class ProgressTracker(Action<string> log)
         SaidAnything = true;
         return ProgressLine.Progress;
     }
+
+    private bool Set(ref string words, string now)
+    {
+        if (words == now)
+            return false;
+        words = now;
+        SaidAnything = true;
+        return true;
+    }
+
+    private static bool TryStep(string text, out long step, out double? own)
+    {
+        own = null;
+        var space = text.IndexOf(' ', StringComparison.Ordinal);
+        if (space < 0)
+            return TryNumber(text, out step);
+        if (!TryNumber(text[..space], out step)
+            || !double.TryParse(text[(space + 1)..].Trim(), NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var seconds)
+            || !(seconds <= LongestStep))
+            return false;
+        own = seconds;
+        return true;
+    }
+
+    /// <summary>A year. Whoever takes longer for a step has counted something else than seconds.</summary>
+    private const double LongestStep = 365 * 24 * 3600.0;
 
     private static bool TryNumber(string text, out long value) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);

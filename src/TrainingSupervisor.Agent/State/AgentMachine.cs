@@ -7,9 +7,10 @@ namespace TrainingSupervisor.Agent.State;
 
 /// <summary>
 /// The agent's whole behaviour, without I/O or clock: a command or an event in, effects out. The phase that it says changes only
-/// when the thing has happened: as long as a worker is being ended it is still said to run.
+/// when the thing has happened: as long as a worker is being ended it is still said to run. A sidecar cannot end its worker: it ends itself,
+/// so that the kubelet ends and restarts both.
 /// </summary>
-internal sealed class AgentMachine(string podUid, int restartExitCode, long term = 0, int obeyedAttempt = 0)
+internal sealed class AgentMachine(string podUid, int restartExitCode, long term = 0, int obeyedAttempt = 0, bool sidecar = false)
 {
     private readonly List<Effect> _effects = [];
     private int _rank;
@@ -58,6 +59,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 case SupervisorMessage.KindOneofCase.Release: OnRelease(message.Release!); break;
                 case SupervisorMessage.KindOneofCase.Quiesce: OnQuiesce(message.Quiesce!); break;
                 case SupervisorMessage.KindOneofCase.Halt: OnHalt(message.Halt!); break;
+                case SupervisorMessage.KindOneofCase.RunCommand: OnRun(message.RunCommand!); break;
                 default: Refuse("a command that this agent does not know"); break;
             }
         }
@@ -84,6 +86,8 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 Refuse($"attempt {next} is over: attempt {Highest} is the one here");
             else if (_ending is Ending.Halt || _terminating)
                 Refuse("the agent is ending");
+            else if (sidecar && Phase == Phase.Running && restart.Mode == Restart.Types.Mode.Process)
+                Refuse("a sidecar cannot restart its worker's process, only the whole Pod");
             else if (next == Attempt && Phase is Phase.Running or Phase.Exited)
             {
                 // A late repetition from before the release. Obeying it would run one attempt twice.
@@ -146,10 +150,29 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             _effects.Add(new Effect.Quiesce(Attempt, signal, TimeSpan.FromMilliseconds(Math.Max(0, quiesce.DeadlineMs))));
         }
 
+        void OnRun(RunCommand run)
+        {
+            if (run.Id.Length == 0)
+                Refuse("a command to run without an id");
+            else if (run.Argv.Count == 0 || string.IsNullOrWhiteSpace(run.Argv[0]) || run.Argv.Any(a => a.Contains('\0', StringComparison.Ordinal)))
+                Refuse($"command {run.Id} is none: no program is named, or an argument holds a zero byte");
+            else if (run.TimeoutMs <= 0)
+                Refuse($"command {run.Id} has no time to run: its timeout is {run.TimeoutMs} ms");
+            else
+            {
+                Obey();
+                _effects.Add(new Effect.Run(run));
+            }
+        }
+
         void OnHalt(Halt halt)
         {
             Obey();
-            EndThen(new Ending.Halt(halt.ExitCode & 0xff), halt.GraceMs, halt.Reason);
+            // The kubelet would start a sidecar again whatever its code, so one that waits goes on waiting until its Pod is deleted.
+            if (sidecar && Phase != Phase.Running)
+                _effects.Add(new Effect.SayState());
+            else
+                EndThen(sidecar ? new Ending.RestartInPlace(Attempt) : new Ending.Halt(halt.ExitCode & 0xff), halt.GraceMs, halt.Reason);
         }
     }
 
@@ -161,7 +184,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             return [];
         _exit = exit;
         if (_ending is Ending.Fenced fenced)
-            _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{StderrTail.Last(exit.StderrTail, StderrTail.Capacity - 256)}" };
+            _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{OutputTail.Last(exit.StderrTail, OutputTail.WorkerCapacity - 256)}" };
         if (_terminating && _ending is not Ending.Halt)
         {
             Phase = Phase.Exited;
@@ -185,7 +208,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
         _effects.Clear();
         _terminating = true;
         if (Phase == Phase.Running)
-            return [new Effect.SignalWorker(signal)];
+            return [sidecar ? new Effect.Leave(128 + signal) : new Effect.SignalWorker(signal)];
         return Phase == Phase.Leaving ? [] : Leave(128 + signal);
     }
 
@@ -194,6 +217,8 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     {
         if (Phase != Phase.Running)
             return [];
+        if (sidecar)
+            return Leave(restartExitCode);
         _ending ??= new Ending.Fenced(why);
         return [new Effect.EndWorker(TimeSpan.Zero, $"fenced: {why}")];
     }
@@ -217,7 +242,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
 
     private void EndThen(Ending ending, int graceMs, string reason)
     {
-        if (Phase == Phase.Running)
+        if (Phase == Phase.Running && !sidecar)
         {
             // Whoever was to leave leaves, though it be for a later attempt: a new process serves that as well.
             _ending = (_ending, ending) is (Ending.RestartInPlace, Ending.WaitFor w) ? new Ending.RestartInPlace(w.Attempt) : ending;

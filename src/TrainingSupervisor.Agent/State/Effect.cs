@@ -1,4 +1,5 @@
 using TrainingSupervisor.Agent.Worker;
+using TrainingSupervisor.Protocol;
 
 namespace TrainingSupervisor.Agent.State;
 
@@ -19,6 +20,9 @@ internal abstract record Effect
     internal sealed record SignalWorker(int Signal) : Effect;
 
     internal sealed record Quiesce(int Attempt, int Signal, TimeSpan Deadline) : Effect;
+
+    /// <summary>Run a command beside the worker, whether one runs or not.</summary>
+    internal sealed record Run(RunCommand Command) : Effect;
 
     /// <summary>End the agent itself.</summary>
     internal sealed record Leave(int Code) : Effect;

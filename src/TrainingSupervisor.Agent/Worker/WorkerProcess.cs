@@ -11,12 +11,12 @@ internal sealed class WorkerProcess
 
     private readonly int _pid;
     private readonly Task<int> _status;
-    private readonly StderrPump _stderr;
+    private readonly OutputPump _stderr;
     private readonly long _oomBefore;
     private readonly long _startedMs;
     private readonly TimeProvider _time;
 
-    private WorkerProcess(int pid, Task<int> status, StderrPump stderr, long oomBefore, TimeProvider time)
+    private WorkerProcess(int pid, Task<int> status, OutputPump stderr, long oomBefore, TimeProvider time)
     {
         (_pid, _status, _stderr, _oomBefore, _time) = (pid, status, stderr, oomBefore, time);
         _startedMs = time.GetUtcNow().ToUnixTimeMilliseconds();
@@ -24,7 +24,8 @@ internal sealed class WorkerProcess
 
     /// <summary>Starts the command; null, and why, if it cannot be.</summary>
     internal static unsafe WorkerProcess? Start(
-        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, Reaper reaper, TimeProvider time, out WorkerExit? problem)
+        IReadOnlyList<string> command, IReadOnlyDictionary<string, string> environment, Reaper reaper, TimeProvider time, Action<ReadOnlySpan<byte>> onStderr,
+        out WorkerExit? problem)
     {
         var pipe = stackalloc int[2];
         if (Libc.Pipe2(pipe, Libc.OpenCloseOnExec) != 0)
@@ -50,8 +51,13 @@ internal sealed class WorkerProcess
         }
 
         problem = null;
-        return new WorkerProcess(pid, status, new StderrPump(pipe[0]), oom, time);
+        return new WorkerProcess(pid, status, new OutputPump(pipe[0], OutputTail.WorkerCapacity, onStderr), oom, time);
     }
+
+    internal int Id => _pid;
+
+    /// <summary>The process itself has ended, though its tree may still be being ended.</summary>
+    internal bool HasEnded => _status.IsCompleted;
 
     internal void Signal(int signal)
     {
@@ -82,7 +88,7 @@ internal sealed class WorkerProcess
         var signal = status & 0x7f;
         return new WorkerExit
         {
-            Code = signal == 0 ? (status >> 8) & 0xff : 128 + signal,
+            Code = CodeOf(status),
             Signal = signal,
             StderrTail = _stderr.Tail.ToString(),
             StartedUnixMs = _startedMs,
@@ -91,7 +97,10 @@ internal sealed class WorkerProcess
         };
     }
 
-    private static WorkerExit Explain(string file, int error, TimeProvider time) => error switch
+    /// <summary>What a shell would say: the exit code, or 128 + signal.</summary>
+    internal static int CodeOf(int status) => (status & 0x7f) is var signal and not 0 ? 128 + signal : (status >> 8) & 0xff;
+
+    internal static WorkerExit Explain(string file, int error, TimeProvider time) => error switch
     {
         Libc.Enoent or Libc.Enotdir => NotStarted(127, $"command not found: {file}", time),
         Libc.Eacces => NotStarted(126, $"permission denied: {file} is not executable", time),

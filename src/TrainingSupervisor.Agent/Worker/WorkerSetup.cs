@@ -14,6 +14,15 @@ internal static class WorkerSetup
 
     internal static string HostsFile(AgentOptions options) => Path.Combine(options.Directory, "hosts");
 
+    internal static string EnvironmentFile(AgentOptions options) => Path.Combine(options.Directory, "env");
+
+    /// <summary>For a worker that this program does not start: its variables, for a shell to read.</summary>
+    internal static void WriteEnvironment(AgentOptions options, IReadOnlyDictionary<string, string> variables)
+    {
+        var lines = variables.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"export {v.Key}='{v.Value.Replace("'", "'\\''", StringComparison.Ordinal)}'\n");
+        Replace(EnvironmentFile(options), Encoding.UTF8.GetBytes(string.Concat(lines)));
+    }
+
     internal static void WriteFiles(AgentOptions options, Roster roster, ReadOnlyMemory<byte> rosterJson)
     {
         Replace(RosterFile(options), rosterJson.Span);
@@ -53,6 +62,16 @@ internal static class WorkerSetup
         };
         variables.Remove("GANG_AGENT_SECRET_DIR"); // The gang's token is none of the worker's business.
         return variables;
+    }
+
+    /// <summary>The same for a command beside the worker, with the worker's process id if it runs.</summary>
+    internal static Dictionary<string, string> Beside(IReadOnlyDictionary<string, string> variables, int? worker)
+    {
+        var beside = new Dictionary<string, string>(variables, StringComparer.Ordinal);
+        beside.Remove("GANG_AGENT_SECRET_DIR");
+        if (worker is { } pid)
+            beside["GANG_WORKER_PID"] = Text(pid);
+        return beside;
     }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);

@@ -22,17 +22,23 @@ internal static class Barrier
         }
 
         if (JoinFailures(draft)) return;
+        if (Quiescence.Run(draft)) return;
         state = draft.State;
         var ready = true;
         for (var rank = 0; rank < state.Workers.Length; rank++)
         {
             var pod = draft.AtRank(rank);
-            if (!pod.Runs(state.Attempt) && !pod.Finished(state.Attempt) && !pod.Arrived(state.Attempt))
-            {
-                ready = false;
-                Command(draft, pod, state.Plan!.Steps[rank]);
-            }
+            if (pod.Target != state.Attempt || pod.IsOnTarget || pod.Arrived(state.Attempt)) continue;
+            ready = false;
+            Command(draft, pod, state.Plan!.Steps[rank].Step);
         }
+
+        // Who gave up a place runs the older attempt until it is told, too.
+        foreach (var pod in draft.Pods.Where(p => p is { Idle: true, Doomed: false }).ToList())
+        {
+            Command(draft, pod, draft.Spec.Role(pod.Role).Sidecar ? RecoveryStep.RestartInPlace : RecoveryStep.RestartProcess);
+        }
+
 
         if (ready)
         {
@@ -45,8 +51,8 @@ internal static class Barrier
             }
         }
 
-        if (ready) Open(draft);
-        else WatchDeadline(draft);
+        if (!ready) WatchDeadline(draft);
+        else if (!Adoption.SaveFirst(draft)) Open(draft);
     }
 
     public static void Releasing(GangDraft draft)
@@ -56,7 +62,7 @@ internal static class Barrier
         foreach (var name in state.Workers)
         {
             var pod = draft[name];
-            if (pod.Runs(state.Attempt) || pod.Finished(state.Attempt)) continue;
+            if (pod.Target != state.Attempt || pod.IsOnTarget) continue;
             all = false;
             if (pod.Connected && pod.Agent?.Phase == AgentPhase.Waiting
                 && (pod.ReleasedInstance != pod.Agent.Instance || draft.Now >= pod.ReleasedAt + Repeat))
@@ -72,7 +78,7 @@ internal static class Barrier
             var deadline = state.StageSince + draft.Spec.BarrierDeadline;
             draft.WakeAt(deadline);
             if (draft.Now < deadline) return;
-            foreach (var name in state.Workers.Where(n => !draft[n].Runs(state.Attempt) && !draft[n].Finished(state.Attempt)))
+            foreach (var name in state.Workers.Where(n => draft[n].Target == state.Attempt && !draft[n].IsOnTarget))
             {
                 FailureDetector.Report(draft, FailureDetector.Of(draft[name], FailureKind.BarrierTimeout, "it was released and did not start", draft.Now, "deadline"));
             }
@@ -110,13 +116,13 @@ internal static class Barrier
         // Only what the new failures are about needs another step; everyone else keeps the one that is under way.
         var next = GangDecisions.Plan(Reconciler.Now(draft), decision, failures, plan.Attempt, draft.Now);
         var news = state.Failures.Where(f => f.Pod is not null).Select(f => f.Pod!).ToHashSet();
-        var steps = plan.Steps.Select((old, rank) =>
-            news.Contains(state.Workers[rank]) && next.Steps[rank] is { OldPod: not null } step ? step : old).ToImmutableArray();
+        var steps = Merge(state, plan.Steps, next.Steps, news);
         var grown = plan with
         {
             Cause = failures[0],
             Failures = failures,
             Steps = steps,
+            Scope = plan.Scope == next.Scope ? plan.Scope : next.Scope,
             AvoidNodes = next.AvoidNodes,
             Decision = decision,
         };
@@ -132,6 +138,21 @@ internal static class Barrier
 
         Reconciler.Adopt(draft, grown);
         return true;
+    }
+
+    /// <summary>Only what the news are about needs another step; everyone else keeps the one that is under way.</summary>
+    private static ImmutableArray<WorkerStep> Merge(GangState state, ImmutableArray<WorkerStep> old, ImmutableArray<WorkerStep> next, HashSet<string> news)
+    {
+        if (next.Length != old.Length) return next;
+        return [.. old.Select((step, rank) =>
+            (news.Contains(state.Workers[rank]) && next[rank].OldPod is not null) || (!step.InScope && next[rank].InScope) ? next[rank] : step)];
+    }
+
+    /// <summary>Whom the plan under way does not touch, its later forms do not touch either.</summary>
+    public static ImmutableArray<WorkerStep> KeepScope(GangDraft draft, RecoveryPlan plan, ImmutableArray<WorkerStep> next)
+    {
+        if (next.Length != plan.Steps.Length) return next;
+        return [.. next.Select((step, rank) => plan.Steps[rank].InScope || step.OldPod is not null ? step : plan.Steps[rank])];
     }
 
     /// <summary>
@@ -156,7 +177,7 @@ internal static class Barrier
             [.. decided.Failures, .. ranked.Except(decided.Failures)]);
     }
 
-    private static void Command(GangDraft draft, PodState pod, WorkerStep step)
+    private static void Command(GangDraft draft, PodState pod, RecoveryStep step)
     {
         var attempt = draft.State.Attempt;
         if (!pod.Connected || pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited } agent || agent.Attempt >= attempt && !IsOwnEnd(agent, attempt))
@@ -164,46 +185,33 @@ internal static class Barrier
             return;
         }
 
-        if (Quiescing(draft, pod, agent)) return;
         if (pod.CommandedAttempt == attempt && pod.CommandedInstance == agent.Instance && draft.Now < pod.CommandedAt + Repeat)
         {
             draft.WakeAt(pod.CommandedAt + Repeat);
             return;
         }
 
-        draft.Put(pod with { CommandedAttempt = attempt, CommandedInstance = agent.Instance, CommandedAt = draft.Now });
-        var inPlace = step.Step is RecoveryStep.RestartInPlace;
+        draft.Put(pod with
+        {
+            CommandedAttempt = attempt,
+            CommandedInstance = agent.Instance,
+            CommandedAt = draft.Now,
+            CommandedFirst = pod.CommandedAttempt == attempt ? pod.CommandedFirst : draft.Now,
+        });
         var grace = agent.Phase == AgentPhase.Running ? draft.Spec.WorkerGrace : TimeSpan.Zero;
-        draft.Emit(new RestartWorker(pod.Name, pod.Uid!, attempt, inPlace, grace, draft.State.Plan!.Cause?.ToString() ?? ""));
+        var cause = draft.State.Plan!.Cause?.ToString() ?? draft.State.Plan.Reason;
+        draft.Emit(new RestartWorker(pod.Name, pod.Uid!, attempt, step is RecoveryStep.RestartInPlace, grace, cause));
     }
 
     // It ended in this very attempt before all were released: it must come back to the barrier too.
     private static bool IsOwnEnd(AgentObservation agent, int attempt) => agent.Phase == AgentPhase.Exited && agent.Attempt == attempt;
-
-    private static bool Quiescing(GangDraft draft, PodState pod, AgentObservation agent)
-    {
-        var patience = draft.State.Plan!.Decision?.Quiesce ?? draft.Spec.QuiesceDeadline;
-        if (patience == TimeSpan.Zero || agent.Phase != AgentPhase.Running) return false;
-        if (pod.QuiesceSent is null || pod.QuiesceSent < draft.State.Plan!.Decided)
-        {
-            draft.Put(pod with { QuiesceSent = draft.Now, QuiesceAnswered = false });
-            draft.Emit(new QuiesceWorker(pod.Name, pod.Uid!, agent.Attempt, draft.Spec.QuiesceSignal, patience));
-            draft.WakeAt(draft.Now + patience);
-            return true;
-        }
-
-        var until = pod.QuiesceSent.Value + patience;
-        if (pod.QuiesceAnswered || draft.Now >= until) return false;
-        draft.WakeAt(until);
-        return true;
-    }
 
     private static bool OldOnesAreQuiet(GangDraft draft)
     {
         var quiet = true;
         foreach (var pod in draft.Pods)
         {
-            if (!pod.Doomed || Quiet.Is(draft, pod)) continue;
+            if (!(pod.Doomed || pod.Idle) || Quiet.Is(draft, pod)) continue;
             quiet = false;
             if (Quiet.FencedAt(draft, pod) is { } fenced) draft.WakeAt(fenced);
         }
@@ -214,8 +222,9 @@ internal static class Barrier
     private static void Open(GangDraft draft)
     {
         draft.Set(s => s with { Timing = s.Timing is { } t ? t with { BarrierComplete = draft.Now } : null });
+        StepCosts.LearnFrom(draft);
         draft.Enter(Stage.Releasing);
-        var waiting = draft.State.Workers.Where(n => draft[n].Agent?.Phase == AgentPhase.Waiting).ToImmutableArray();
+        var waiting = draft.State.Workers.Where(n => draft[n].Target == draft.State.Attempt && draft[n].Agent?.Phase == AgentPhase.Waiting).ToImmutableArray();
         if (!waiting.IsEmpty) Release(draft, waiting);
     }
 
@@ -255,9 +264,14 @@ internal static class Barrier
         var starting = draft.State.Phase == GangPhase.Starting;
         var deadline = draft.State.StageSince + (starting ? draft.Spec.StartDeadline : draft.Spec.BarrierDeadline);
         draft.WakeAt(deadline);
-        if (draft.Now < deadline) return;
+        if (draft.Now < deadline)
+        {
+            if (Placement.Run(draft) && !draft.State.Failures.IsEmpty) JoinFailures(draft);
+            return;
+        }
+
         var kind = starting ? FailureKind.StartTimeout : FailureKind.BarrierTimeout;
-        var missing = draft.State.Workers.Select(n => draft[n]).Where(p => !p.Arrived(draft.State.Attempt))
+        var missing = draft.State.Workers.Select(n => draft[n]).Where(p => p.Target == draft.State.Attempt && !p.IsOnTarget && !p.Arrived(p.Target))
             .Select(p => FailureDetector.Of(p, kind, Missing(p), draft.Now, "deadline") with { Noticed = draft.Now }).ToImmutableArray();
         foreach (var failure in missing) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
         if (plan.Fallback >= 2 || missing.IsEmpty)
@@ -279,10 +293,12 @@ internal static class Barrier
             Cause = plan.Cause ?? missing[0],
             Failures = [.. plan.Failures, .. missing],
             Fallback = plan.Fallback + 1,
+            Scope = plan.Scope,
+            Steps = strategy == RecoveryStrategy.RecreateGang ? next.Steps : KeepScope(draft, plan, next.Steps),
         });
     }
 
-    private static string Missing(PodState pod) => pod switch
+    public static string Missing(PodState pod) => pod switch
     {
         { Pod.UnschedulableMessage: { } message } => $"Unschedulable: {message}",
         { Pod: null } => "its Pod has not been created",

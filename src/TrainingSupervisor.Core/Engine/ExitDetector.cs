@@ -8,18 +8,29 @@ internal static class ExitDetector
     public static Failure? Find(GangDraft draft, PodState pod)
     {
         if (!pod.Connected || pod.Agent is not { } agent) return null;
-        var attempt = draft.State.Attempt;
-        // While the gang gathers for attempt A, ends of A-1 are consequences that join the recovery under way.
-        var watched = draft.State.Stage == Stage.Barrier && agent.Phase == AgentPhase.Exited ? attempt - 1 : attempt;
-        if (agent is { Phase: AgentPhase.Exited, Exit: { } exit } && (agent.Attempt == watched || agent.Attempt == attempt) && exit.Code != 0)
+        var attempt = pod.Target;
+        // While the gang gathers for an attempt, ends of an older one are consequences that join the recovery under way.
+        var counts = agent.Attempt == attempt || (draft.State.Stage == Stage.Barrier && agent.Attempt < attempt);
+        if (agent is { Phase: AgentPhase.Exited, Exit: { } exit } && counts && exit.Code != 0)
         {
             return Classify(pod, exit);
         }
 
         if (draft.State.Stage != Stage.Running) return null;
         return agent.Phase == AgentPhase.Running && pod.Progress is { Unhealthy.Length: > 0 } p && p.Attempt == attempt
-            ? FailureDetector.Of(pod, FailureKind.HealthCheckFailed, $"the worker says: {p.Unhealthy}", draft.Now, "progress")
+            ? Unhealthy(pod, p, draft.Now)
             : null;
+    }
+
+    private static Failure Unhealthy(PodState pod, ProgressObservation progress, DateTimeOffset now)
+    {
+        var (evidence, seenBy) = progress.UnhealthyBy switch
+        {
+            UnhealthySource.HealthCommand => ($"the health command {progress.Unhealthy}", "health command"),
+            UnhealthySource.LogPattern => ($"on its stderr: {progress.Unhealthy}", "log pattern"),
+            _ => ($"the worker says: {progress.Unhealthy}", "worker"),
+        };
+        return FailureDetector.Of(pod, FailureKind.HealthCheckFailed, evidence, now, seenBy);
     }
 
     private static Failure Classify(PodState pod, WorkerExit exit)
@@ -29,7 +40,7 @@ internal static class ExitDetector
             { NotStarted: true } => (FailureKind.StartError, $"the command cannot be started: {exit.StderrTail}"),
             { OutOfMemory: true } => (FailureKind.OutOfMemory, "the kernel's OOM killer ended it or a child of it"),
             { Signal: > 0 } => (FailureKind.Killed, $"ended by signal {exit.Signal}{SignalName(exit.Signal)}"),
-            _ => (FailureKind.ApplicationError, $"exit code {exit.Code}{LastLine(exit.StderrTail)}"),
+            _ => (FailureKind.ApplicationError, $"exit code {exit.Code}{OfAChild(exit.Code)}{LastLine(exit.StderrTail)}"),
         };
         return FailureDetector.Of(pod, kind, evidence, exit.Ended, "agent") with
         {
@@ -49,16 +60,24 @@ internal static class ExitDetector
         7 => " (SIGBUS)",
         8 => " (SIGFPE)",
         9 => " (SIGKILL)",
+        10 => " (SIGUSR1)",
         11 => " (SIGSEGV)",
+        12 => " (SIGUSR2)",
         13 => " (SIGPIPE)",
+        14 => " (SIGALRM)",
         15 => " (SIGTERM)",
+        24 => " (SIGXCPU)",
+        31 => " (SIGSYS)",
         _ => "",
     };
+
+    // A shell or a launcher ends with 128 + signal when a signal has ended what it has started.
+    private static string OfAChild(int code) => code > 128 && SignalName(code - 128) is { Length: > 0 } name ? $" = 128 + {code - 128}{name}" : "";
 
     private static string LastLine(string tail)
     {
         // A stack trace ends with its frames; the line before them says what happened.
-        var line = tail.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        var line = tail.Split(['\n', '\r'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .LastOrDefault(l => !l.StartsWith("at ", StringComparison.Ordinal));
         return line is null ? "" : $", {line}";
     }

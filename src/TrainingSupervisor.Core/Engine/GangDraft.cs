@@ -76,7 +76,7 @@ internal sealed class GangDraft
     /// <summary>Writes the record; what is put after this with <see cref="PodState.NeedsSaved"/> waits for it.</summary>
     public long Save(bool planInProgress)
     {
-        _state = _state with { SaveSequence = _state.SaveSequence + 1 };
+        _state = _state with { SaveSequence = _state.SaveSequence + 1, PodsUnsaved = false };
         var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(this, p))
             .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign));
         Emit(new SaveRecord(_state.SaveSequence, new GangRecord
@@ -87,13 +87,25 @@ internal sealed class GangDraft
             Incarnations = _state.Incarnations,
             Assigned = _state.Assigned,
             SpareSerials = _state.SpareSerials,
+            Shrunk = _state.Shrunk,
+            Idle = _pods.Values.Where(p => p is { Idle: true, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => p.Role),
+            Pools = _pods.Values.Where(p => p is { Pool.Length: > 0, Worker: null, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => $"{p.Role} {p.Pool}"),
+            Targets = Targets(),
+            Costs = _state.Costs,
             Quarantined = _state.Quarantined,
             Recoveries = _state.Recoveries,
             History = _state.History,
             Retired = retired,
+            Adopted = Adoption.Known(this).ToImmutableSortedDictionary(),
             Outcome = _state.Outcome,
         }));
         return _state.SaveSequence;
+    }
+
+    private ImmutableArray<int> Targets()
+    {
+        var targets = _state.Workers.Select(n => _pods[n].Target);
+        return targets.All(t => t == _state.Attempt) ? [] : [.. targets];
     }
 
     public void PlanStart()
@@ -106,23 +118,15 @@ internal sealed class GangDraft
             var name = PodNames.Of(Spec, worker, 1);
             names.Add(name);
             steps.Add(new WorkerStep(worker, RecoveryStep.Recreate, "the gang starts") { Pod = name });
-            Put(NewPod(name, worker.Role, worker, 1) with { NeedsSaved = 1 });
+            Put(NewPod(name, worker.Role, worker, 1) with { NeedsSaved = 1, Target = 1, Planned = RecoveryStep.Recreate });
         }
 
         _state = _state with
         {
             Workers = names.ToImmutable(),
             Plan = new RecoveryPlan { Attempt = 1, Steps = steps.ToImmutable(), Reason = "first start", Decided = Now, NotBefore = Now },
-            SpareSerials = Spec.Roles.Where(r => r.Spares > 0).ToImmutableSortedDictionary(r => r.Name, r => r.Spares),
         };
-        foreach (var role in Spec.Roles)
-        {
-            for (var serial = 1; serial <= role.Spares; serial++)
-            {
-                Put(NewPod(PodNames.Spare(Spec, role.Name, serial), role.Name, null, serial) with { NeedsSaved = 1 });
-            }
-        }
-
+        PodKeeper.RefillSpares(this, 1);
         Start(Now, Now);
     }
 
@@ -131,13 +135,38 @@ internal sealed class GangDraft
     {
         var assigned = record.Assigned.ToDictionary(a => a.Value, a => a.Key);
         var names = ImmutableArray.CreateBuilder<string>();
-        for (var rank = 0; rank < Spec.WorldSize; rank++)
+        for (var rank = 0; rank < _state.WorldSize; rank++)
         {
             var worker = _state.WorkerAt(rank);
+            if (Spec.IsAdopted)
+            {
+                var adopted = Adoption.Expect(this, record, worker);
+                names.Add(adopted.Name);
+                Put(adopted with { Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt });
+                continue;
+            }
+
             var incarnation = record.Incarnations.GetValueOrDefault(worker.ToString(), 1);
             var name = assigned.GetValueOrDefault(worker.ToString()) ?? PodNames.Of(Spec, worker, incarnation);
             names.Add(name);
-            Put(NewPod(name, worker.Role, worker, incarnation) with { MayRun = true });
+            var step = record.Plan is { } current && rank < current.Steps.Length ? current.Steps[rank].Step : default;
+            Put(NewPod(name, worker.Role, worker, incarnation) with
+            {
+                MayRun = true,
+                Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt,
+                Planned = step,
+            });
+        }
+
+        foreach (var (name, pool) in record.Pools)
+        {
+            var space = pool.IndexOf(' ', StringComparison.Ordinal);
+            Put(NewPod(name, pool[..space], null, 0) with { Pool = pool[(space + 1)..] });
+        }
+
+        foreach (var (name, role) in record.Idle)
+        {
+            Put(NewPod(name, role, null, 0) with { Idle = true, MayRun = true, Target = record.Attempt });
         }
 
         _state = _state with { Workers = names.ToImmutable() };
@@ -166,6 +195,8 @@ internal sealed class GangDraft
             if (_pods.TryGetValue(name, out var pod) && !pod.Doomed)
             {
                 var rank = _state.Workers.IndexOf(name);
+                // A Pod that has no place yet is no worker.
+                if (rank < 0 && Spec.IsAdopted) continue;
                 var status = Status(pod, rank);
                 if (before is null || Status(before, rank) with { Step = status.Step } != status)
                 {

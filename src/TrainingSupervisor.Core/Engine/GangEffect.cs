@@ -49,6 +49,9 @@ internal sealed record PodRequest
 
     /// <summary>Nodes that the Pod must not land on.</summary>
     public ImmutableArray<string> AvoidNodes { get; init; } = [];
+
+    /// <summary>Labels that the Pod's node must have, beside whatever the role's template asks for: the pool of a spare.</summary>
+    public ImmutableSortedDictionary<string, string> NodeSelector { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 }
 
 /// <summary>What the barrier hands out.</summary>

@@ -47,6 +47,9 @@ internal sealed record EffectFailed(GangEffect Effect, string Error, bool Fatal)
 
 internal sealed record StopRequested(string Reason) : GangInput;
 
+/// <summary>The workers that a shrunk gang does without are wanted back.</summary>
+internal sealed record GrowRequested : GangInput;
+
 internal sealed record FailureReported(Failure Failure) : GangInput;
 
 internal sealed record Tick : GangInput;

@@ -34,6 +34,8 @@ internal static class GangMachine
             Incarnations = record.Incarnations,
             Assigned = record.Assigned,
             SpareSerials = record.SpareSerials,
+            Shrunk = record.Shrunk,
+            Costs = record.Costs,
             Recoveries = record.Recoveries,
             BestStep = record.Recoveries.Select(e => e.BestStep).DefaultIfEmpty(-1).Max(),
             History = record.History,
@@ -48,7 +50,9 @@ internal static class GangMachine
     public static MachineResult Step(GangState state, IReadOnlyList<GangInput> inputs, DateTimeOffset now)
     {
         var draft = new GangDraft(state, now);
-        foreach (var input in inputs) InputReducer.Apply(draft, input);
+        var spec = state.Spec;
+        foreach (var input in inputs) InputReducer.Apply(draft, spec.IsAdopted ? Adoption.Route(draft, input) : input);
+        if (spec.IsAdopted && draft.Synced && !draft.IsOver) Adoption.Settle(draft);
         if (draft.Synced || draft.IsOver) Reconciler.Run(draft);
         return new MachineResult(draft.ToState(), draft.Effects(), draft.NextWake) { Decided = draft.Decided };
     }

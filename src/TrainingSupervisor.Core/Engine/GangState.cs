@@ -48,7 +48,29 @@ internal sealed record GangState
 
     /// <summary>Until when we are known to have seen the Leases of nodes as they are.</summary>
     public DateTimeOffset LeaseView { get; init; } = DateTimeOffset.MinValue;
-    public ImmutableSortedDictionary<string, string> Quarantined { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
+
+    /// <summary>Nodes that have failed, also those that are forgiven by now: see <see cref="Quarantine"/>.</summary>
+    public ImmutableSortedDictionary<string, QuarantinedNode> Quarantined { get; init; } = ImmutableSortedDictionary<string, QuarantinedNode>.Empty;
+
+    /// <summary>The roles that have fewer workers than described, and how many: the gang has shrunk.</summary>
+    public ImmutableSortedDictionary<string, int> Shrunk { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+
+    /// <summary>Spares beyond what the roles ask for, by role: replacements that are made ready before a worker is moved.</summary>
+    public ImmutableSortedDictionary<string, int> ExtraSpares { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
+
+    /// <summary>Someone has asked for the workers that the gang does without.</summary>
+    public bool GrowRequested { get; init; }
+
+    /// <summary>How long each step takes here, as learned.</summary>
+    public StepCosts Costs { get; init; } = new();
+
+    /// <summary>When a worker last said that a checkpoint is safe.</summary>
+    public DateTimeOffset? CheckpointAt { get; init; }
+
+    /// <summary>The attempt whose plan has asked the workers to save, and when that began; and the one for which that is over.</summary>
+    public int QuiescingAttempt { get; init; }
+    public DateTimeOffset QuiescingSince { get; init; }
+    public int QuiescedAttempt { get; init; }
     public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
     public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
@@ -71,14 +93,23 @@ internal sealed record GangState
     public string? Outcome { get; init; }
     public bool Stopping { get; init; }
 
+    /// <summary>Of an adopted gang: Pods have taken places that the record does not know of yet.</summary>
+    public bool PodsUnsaved { get; init; }
+
     public bool IsOver => Phase is GangPhase.Succeeded or GangPhase.Failed or GangPhase.Stopped;
+
+    /// <summary>How many workers the gang has now.</summary>
+    public int WorldSize => Spec.Roles.Sum(CountOf);
+
+    public int CountOf(RoleSpec role) => Shrunk.GetValueOrDefault(role.Name, role.Count);
 
     public WorkerId WorkerAt(int rank)
     {
         foreach (var role in Spec.Roles)
         {
-            if (rank < role.Count) return new WorkerId(role.Name, rank);
-            rank -= role.Count;
+            var count = CountOf(role);
+            if (rank < count) return new WorkerId(role.Name, rank);
+            rank -= count;
         }
 
         throw new ArgumentOutOfRangeException(nameof(rank));

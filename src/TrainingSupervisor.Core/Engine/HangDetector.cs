@@ -8,7 +8,7 @@ internal static class HangDetector
     public static Failure? Find(GangDraft draft)
     {
         if (draft.Spec.HangTimeout is not { } timeout || !draft.State.Failures.IsEmpty) return null;
-        var running = draft.State.Workers.Select(draft.Find).OfType<PodState>().Where(p => p.Runs(draft.State.Attempt)).ToList();
+        var running = draft.State.Workers.Select(draft.Find).OfType<PodState>().Where(p => p.Runs(p.Target)).ToList();
         if (running.Count == 0) return null;
         var due = draft.State.LastAdvance + timeout;
         if (draft.Now < due)
@@ -17,7 +17,7 @@ internal static class HangDetector
             return null;
         }
 
-        long StepOf(PodState p) => p.Progress is { } progress && progress.Attempt == draft.State.Attempt ? progress.Step : -1;
+        long StepOf(PodState p) => p.Progress is { } progress && progress.Attempt == p.Target ? progress.Step : -1;
         var least = running.Min(StepOf);
         var behind = running.Where(p => StepOf(p) == least).ToList();
         var evidence = behind.Count < running.Count

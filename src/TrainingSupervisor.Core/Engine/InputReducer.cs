@@ -28,6 +28,7 @@ internal static class InputReducer
                 break;
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
+            case GrowRequested: draft.Set(s => s with { GrowRequested = !s.Shrunk.IsEmpty }); break;
             case FailureReported reported: FailureDetector.Report(draft, reported.Failure); break;
             default: break;
         }
@@ -56,7 +57,8 @@ internal static class InputReducer
             Address = known.Address.Length > 0 ? known.Address : pod.Address ?? "",
             Gone = false,
             RestartCause = known.RestartCause ?? RestartDetector.CauseIn(pod),
-            Doomed = known.Doomed || (pod.Worker is not null && known.Worker is null),
+            Doomed = known.Doomed || (pod.Worker is not null && known is { Worker: null, Idle: false }),
+            UnschedulableSince = pod is { Node: null, UnschedulableReason: "Unschedulable" } ? known.UnschedulableSince ?? draft.Now : null,
         });
     }
 
@@ -69,7 +71,7 @@ internal static class InputReducer
     {
         if (draft.State.Nodes.TryGetValue(gone.Name, out var node))
         {
-            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted" };
+            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted", Deleted = true };
             draft.Set(s => s with { Nodes = s.Nodes.SetItem(gone.Name, lost) });
         }
     }
@@ -87,6 +89,7 @@ internal static class InputReducer
         }
 
         var runs = seen.Agent.Phase == AgentPhase.Running;
+        var arrives = seen.Agent.Phase == AgentPhase.Waiting && pod.ArrivedAt is null && pod.Target == draft.State.Attempt;
         draft.Put(pod with
         {
             Uid = seen.PodUid,
@@ -95,6 +98,7 @@ internal static class InputReducer
             LastSign = draft.Now,
             Address = seen.Address.Length > 0 ? seen.Address : pod.Address,
             Node = seen.Node.Length > 0 ? seen.Node : pod.Node,
+            ArrivedAt = arrives ? draft.Now : pod.ArrivedAt,
             MayRun = pod.MayRun || runs,
             RanAttempt = runs || seen.Agent.Phase == AgentPhase.Exited ? Math.Max(pod.RanAttempt, seen.Agent.Attempt) : pod.RanAttempt,
         });
@@ -114,7 +118,12 @@ internal static class InputReducer
         var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step > before.Step;
         draft.Put(pod with { Progress = seen.Progress, LastSign = draft.Now });
         if (pod.Worker is not null && seen.Progress.Step > draft.State.BestStep) draft.Set(s => s with { BestStep = seen.Progress.Step });
-        if (advanced && seen.Progress.Attempt == draft.State.Attempt && seen.Progress.Step >= 0 && pod.Worker is not null)
+        if (seen.Progress.Checkpoint > (pod.Progress is { } old && old.Attempt == seen.Progress.Attempt ? old.Checkpoint : -1))
+        {
+            draft.Set(s => s with { CheckpointAt = draft.Now });
+        }
+
+        if (advanced && seen.Progress.Attempt == pod.Target && seen.Progress.Step >= 0 && pod.Worker is not null)
         {
             draft.Set(s => s with
             {
@@ -128,10 +137,10 @@ internal static class InputReducer
     {
         if (draft.Synced) return;
         draft.Set(s => s with { Synced = true });
-        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed)).ToList())
+        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed || p.Pool.Length > 0)).ToList())
         {
             // Expected from the record and not in the first full list. In a plan it may simply not have been created yet.
-            var planned = draft.State.Stage == Stage.Barrier
+            var planned = !draft.Spec.IsAdopted && draft.State.Stage == Stage.Barrier
                 && draft.State.Plan!.Steps.Any(s => s.Pod == pod.Name && s.Step == RecoveryStep.Recreate);
             draft.Put(planned && !pod.Doomed ? pod with { MayRun = pod.Agent is not null } : pod with { Gone = true });
         }

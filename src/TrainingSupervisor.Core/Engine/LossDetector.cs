@@ -5,7 +5,8 @@ namespace TrainingSupervisor.Engine;
 /// <summary>Agents that are silent: with their node, or alone.</summary>
 internal static class LossDetector
 {
-    private static readonly TimeSpan UnfencedPatience = TimeSpan.FromSeconds(10);
+    /// <summary>With the gather window and the save after it, a replacement is ordered within ten seconds of the last sign of life.</summary>
+    private static readonly TimeSpan UnfencedPatience = TimeSpan.FromSeconds(8);
 
     public static Failure? Find(GangDraft draft, PodState pod)
     {
@@ -20,7 +21,9 @@ internal static class LossDetector
             }
         }
 
-        // An agent that leaves for a restart is not lost; the barrier's deadline watches over that.
+        // An agent that leaves for a restart is not lost, nor one whose containers the kubelet was seen to restart; the barrier's deadline
+        // watches over that.
+        if (pod.RestartCause is not null && draft.State.Stage is not (Stage.Running or Stage.Releasing)) return null;
         if (pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited or AgentPhase.Waiting } || pod.Pod?.AllContainersRestarting == true) return null;
         // When no agent at all reaches us, we are the one who is cut off.
         if (!draft.Pods.Any(p => p.Connected)) return null;

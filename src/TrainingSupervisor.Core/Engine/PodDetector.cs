@@ -12,7 +12,7 @@ internal static class PodDetector
             return FailureDetector.Of(state, FailureKind.PodDeleted, "the Pod was deleted by someone else", draft.Now, "pod status");
         }
 
-        if (state.Pod is not { } pod || state.Finished(draft.State.Attempt)) return null;
+        if (state.Pod is not { } pod || state.Finished(state.Target)) return null;
         if (pod.DisruptionReason is { } reason) return Disrupted(draft, state, reason, pod.DisruptionMessage);
         if (pod.HasEnded) return Ended(draft, state, pod);
         if (pod.Deleting) return FailureDetector.Of(state, FailureKind.PodDeleted, "the Pod is being deleted by someone else", draft.Now, "pod status");

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Engine;
@@ -32,15 +33,19 @@ internal static class PodKeeper
     public static bool RefillSpares(GangDraft draft, long sequence)
     {
         var added = false;
-        foreach (var role in draft.Spec.Roles.Where(r => r.Spares > 0))
+        foreach (var role in draft.Spec.Roles)
         {
-            var have = draft.Pods.Count(p => p.Worker is null && p.Role == role.Name && !p.Doomed && !p.Gone && !p.HasEnded);
-            for (; have < role.Spares; have++)
+            foreach (var (pool, wanted) in Spares.Wanted(draft.State, role))
             {
-                var serial = draft.State.SpareSerials.GetValueOrDefault(role.Name) + 1;
-                draft.Set(s => s with { SpareSerials = s.SpareSerials.SetItem(role.Name, serial) });
-                draft.Put(draft.NewPod(PodNames.Spare(draft.Spec, role.Name, serial), role.Name, null, serial) with { NeedsSaved = sequence });
-                added = true;
+                if (wanted == 0) continue;
+                var have = draft.Pods.Count(p => p.Worker is null && p.Role == role.Name && p.Pool == pool && !p.Doomed && !p.Gone && !p.HasEnded);
+                for (; have < wanted; have++)
+                {
+                    var serial = draft.State.SpareSerials.GetValueOrDefault(role.Name) + 1;
+                    draft.Set(s => s with { SpareSerials = s.SpareSerials.SetItem(role.Name, serial) });
+                    draft.Put(draft.NewPod(PodNames.Spare(draft.Spec, role.Name, serial), role.Name, null, serial) with { NeedsSaved = sequence, Pool = pool });
+                    added = true;
+                }
             }
         }
 
@@ -58,13 +63,33 @@ internal static class PodKeeper
         if (RefillSpares(draft, draft.State.SaveSequence + 1)) draft.Save(planInProgress: false);
     }
 
-    private static bool IsBroken(GangDraft draft, PodState spare) =>
-        spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true
-        || (!spare.Connected && draft.NodeOf(spare) is { } node && NodeHealth.IsLost(draft, node));
+    /// <summary>A replacement that was made ready for a move that nobody wants any more.</summary>
+    public static void DropSurplus(GangDraft draft)
+    {
+        foreach (var role in draft.Spec.Roles)
+        {
+            foreach (var (pool, wanted) in Spares.Wanted(draft.State, role))
+            {
+                var have = draft.Pods.Where(p => p.Worker is null && p.Role == role.Name && p.Pool == pool && !p.Doomed && !p.Gone && !p.HasEnded).ToList();
+                foreach (var spare in have.OrderBy(p => p.Connected).ThenByDescending(p => p.Incarnation).Take(Math.Max(0, have.Count - wanted)))
+                {
+                    draft.Notice($"spare {spare.Name} is not needed any more");
+                    draft.Put(spare with { Doomed = true });
+                }
+            }
+        }
+    }
+
+    private static bool IsBroken(GangDraft draft, PodState spare)
+    {
+        if (spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true || NodeDetector.Find(draft, spare) is not null) return true;
+        return draft.NodeOf(spare) is { } node
+            && (Quarantine.Holds(draft.State, node.Name, draft.Now) || (!spare.Connected && NodeHealth.IsLost(draft, node)));
+    }
 
     private static void Create(GangDraft draft, PodState pod)
     {
-        if (pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
+        if (draft.Spec.IsAdopted || pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
         if (draft.Now < pod.TryAgainAt)
         {
@@ -79,9 +104,18 @@ internal static class PodKeeper
             Role = pod.Role,
             Worker = pod.Worker,
             Incarnation = pod.Incarnation,
-            AvoidNodes = [.. draft.State.Quarantined.Keys],
+            AvoidNodes = Avoided(draft),
+            NodeSelector = Spares.SelectorOf(draft.Spec.Role(pod.Role), pod.Pool),
         }));
     }
+
+    // The plan's own, too: with no quarantine a node is avoided in the recovery at hand.
+    private static ImmutableArray<string> Avoided(GangDraft draft) =>
+    [
+        .. Quarantine.Nodes(draft.State, draft.Now)
+            .Concat(draft.State.Stage == Stage.Barrier ? draft.State.Plan!.AvoidNodes.Where(n => !draft.State.Quarantined.ContainsKey(n)) : [])
+            .Distinct().Order(StringComparer.Ordinal),
+    ];
 
     private static bool InPlan(GangDraft draft, PodState pod) =>
         draft.State.Stage == Stage.Barrier && draft.State.Plan!.Steps.Any(s => s.Pod == pod.Name && s.Step == RecoveryStep.Recreate);
@@ -89,6 +123,8 @@ internal static class PodKeeper
     private static void Remove(GangDraft draft, PodState pod)
     {
         if (draft.State.Stage == Stage.Saving) return;
+        // It saves together with the others.
+        if (pod is { Connected: true, Agent.Phase: AgentPhase.Running } && Quiescence.IsUnderWay(draft.State)) return;
         if (pod.Connected) pod = Halt(draft, pod, 1, TimeSpan.Zero, "this Pod was replaced");
 
         if (pod.Gone || pod.Pod is null)
@@ -135,22 +171,42 @@ internal static class PodKeeper
     private static void Finish(GangDraft draft, PodState pod)
     {
         if (draft.State.SavedSequence < draft.State.SaveSequence || pod.Gone || pod.HasEnded) return;
-        if (pod.Connected)
+        // A sidecar cannot end its Pod: whatever it exits with, the kubelet starts it again.
+        if (pod is { Connected: true, Pod: not null } && draft.Spec.Role(pod.Role).Sidecar)
         {
-            Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
+            if (pod.DeleteSent is not null && !pod.DeleteFailed) return;
+            if (pod.DeleteFailed && draft.Now < pod.TryAgainAt)
+            {
+                draft.WakeAt(pod.TryAgainAt);
+                return;
+            }
+
+            draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
+            draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
+        }
+        else if (pod.Connected)
+        {
+            Halt(draft, pod, draft.State.Phase == GangPhase.Succeeded ? 0 : draft.Spec.IsAdopted ? Adoption.GangOverExitCode : 1, draft.Spec.WorkerGrace, $"the gang is over: {draft.State.Phase}");
         }
         else if (pod.DeleteFailed && draft.Now < pod.TryAgainAt)
         {
             draft.WakeAt(pod.TryAgainAt);
         }
-        else if (pod.Pod is not null && (pod.DeleteSent is null || pod.DeleteFailed) && pod.HaltedInstance is null && draft.State.Phase != GangPhase.Stopped)
+        else if (pod.Pod is not null && (pod.DeleteSent is null || pod.DeleteFailed) && pod.HaltedInstance is null && MustDelete(draft, pod))
         {
             draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
             draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
         }
-        else if (pod.Pod is null || draft.State.Phase == GangPhase.Stopped)
+        else if (pod.Pod is null || !MustDelete(draft, pod))
         {
             draft.Put(pod with { DeleteSent = draft.Now });
         }
     }
+
+    /// <summary>
+    /// What a stopped gang owns goes with its record. An adopted one owns no Pod, and its controller decides about them: only a worker that cannot
+    /// be told to end is ended with its Pod.
+    /// </summary>
+    private static bool MustDelete(GangDraft draft, PodState pod) =>
+        draft.Spec.IsAdopted ? pod.MayRun : draft.State.Phase != GangPhase.Stopped;
 }

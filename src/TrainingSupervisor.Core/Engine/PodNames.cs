@@ -6,7 +6,8 @@ namespace TrainingSupervisor.Engine;
 internal static class PodNames
 {
     public static string Of(GangSpec spec, WorkerId worker, int incarnation) =>
-        string.Create(CultureInfo.InvariantCulture, $"{spec.Name}-{worker.Role}-{worker.Index}-{incarnation}");
+        spec.IsAdopted ? Adoption.Place(worker, incarnation)
+            : string.Create(CultureInfo.InvariantCulture, $"{spec.Name}-{worker.Role}-{worker.Index}-{incarnation}");
 
     public static string Next(GangState state, WorkerId worker) =>
         Of(state.Spec, worker, state.Incarnations.GetValueOrDefault(worker.ToString(), 1) + 1);

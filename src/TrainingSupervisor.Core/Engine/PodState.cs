@@ -30,6 +30,23 @@ internal sealed record PodState
     /// </summary>
     public ContainerObservation? RestartCause { get; init; }
 
+    /// <summary>The attempt that its worker is to run; older than the gang's where a recovery touched other cells only.</summary>
+    public int Target { get; init; }
+
+    /// <summary>It was made for a worker and is now a spare: the gang has shrunk.</summary>
+    public bool Idle { get; init; }
+
+    /// <summary>The spare pool that it was made for, as <c>label=value</c>; empty for the one that any node serves.</summary>
+    public string Pool { get; init; } = "";
+
+    /// <summary>Since when the scheduler finds no node for it.</summary>
+    public DateTimeOffset? UnschedulableSince { get; init; }
+    public bool UnschedulableTold { get; init; }
+
+    /// <summary>What the plan under way does to it, and when it had brought it to the barrier: the planner learns from that.</summary>
+    public RecoveryStep Planned { get; init; }
+    public DateTimeOffset? ArrivedAt { get; init; }
+
     /// <summary>The object is gone from the API.</summary>
     public bool Gone { get; init; }
 
@@ -52,6 +69,9 @@ internal sealed record PodState
     public int CommandedAttempt { get; init; }
     public string? CommandedInstance { get; init; }
     public DateTimeOffset CommandedAt { get; init; }
+
+    /// <summary>When it was first told of the attempt in <see cref="CommandedAttempt"/>.</summary>
+    public DateTimeOffset? CommandedFirst { get; init; }
     public DateTimeOffset? QuiesceSent { get; init; }
     public bool QuiesceAnswered { get; init; }
     public int ReleasedAttempt { get; init; }
@@ -65,6 +85,9 @@ internal sealed record PodState
     public int FailedAttempt { get; init; }
     public FailureKind FailedKind { get; init; }
     public bool FailedEnded { get; init; }
+
+    /// <summary>Its worker runs the attempt that it is to run, or has ended that with code 0.</summary>
+    public bool IsOnTarget => Runs(Target) || Finished(Target);
 
     /// <summary>The kinds (a bit each) of its failures that the policy has ignored, and the attempt for which: none of them is news, and all others are.</summary>
     public int IgnoredAttempt { get; init; }

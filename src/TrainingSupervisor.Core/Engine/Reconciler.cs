@@ -9,7 +9,12 @@ internal static class Reconciler
     public static void Run(GangDraft draft)
     {
         if (draft.State is { Stopping: true, IsOver: false }) End(draft, GangPhase.Stopped, "stopped on request");
-        if (!draft.IsOver) FailureDetector.Run(draft);
+        if (!draft.IsOver)
+        {
+            Quarantine.Run(draft);
+            FailureDetector.Run(draft);
+        }
+
         Stage before;
         do
         {
@@ -25,6 +30,9 @@ internal static class Reconciler
         var state = draft.State;
         switch (state.Stage)
         {
+            case Stage.Running when !state.Failures.IsEmpty && Notices.Hold(draft):
+                Running(draft);
+                break;
             case Stage.Running or Stage.Releasing when !state.Failures.IsEmpty:
                 draft.Enter(Stage.Gathering);
                 break;
@@ -102,20 +110,10 @@ internal static class Reconciler
     /// <summary>Makes this plan the one in progress and writes it, before its first effect.</summary>
     public static void Adopt(GangDraft draft, RecoveryPlan plan)
     {
-        draft.Set(s => s with
-        {
-            Attempt = plan.Attempt,
-            Plan = plan,
-            LastAdvance = draft.Now,
-            Quarantined = plan.AvoidNodes.Aggregate(s.Quarantined, (q, n) => q.ContainsKey(n) ? q : q.SetItem(n, plan.Cause?.Kind.ToString() ?? "")),
-        });
+        draft.Set(s => s with { Attempt = plan.Attempt, Plan = plan, LastAdvance = draft.Now, ExtraSpares = s.ExtraSpares.Clear() });
+        Quarantine.Add(draft, plan.AvoidNodes, plan);
         var sequence = draft.State.SaveSequence + 1;
-        for (var rank = 0; rank < plan.Steps.Length; rank++)
-        {
-            var step = plan.Steps[rank];
-            if (step.OldPod is { } old && draft.State.Workers[rank] == old) Replace(draft, rank, step, sequence);
-        }
-
+        Membership.Change(draft, plan, sequence);
         PodKeeper.RefillSpares(draft, sequence);
         draft.EnterPhase(draft.State.Phase == GangPhase.Starting ? GangPhase.Starting : GangPhase.Recovering, plan.Cause?.ToString() ?? plan.Reason);
         draft.Tell(new RecoveryPlanned(draft.Spec.Name, draft.Now, plan));
@@ -123,36 +121,35 @@ internal static class Reconciler
         draft.Save(planInProgress: true);
     }
 
-    private static void Replace(GangDraft draft, int rank, WorkerStep step, long sequence)
-    {
-        var worker = step.Worker;
-        if (draft.Find(step.OldPod!) is { } old) draft.Put(old with { Doomed = true });
-        var assigned = draft.State.Assigned.Remove(step.OldPod!);
-        if (step.Step == RecoveryStep.ReplaceWithSpare)
-        {
-            draft.Put(draft[step.Pod] with { Worker = worker });
-            assigned = assigned.SetItem(step.Pod, worker.ToString());
-        }
-        else
-        {
-            var incarnation = draft.State.Incarnations.GetValueOrDefault(worker.ToString(), 1) + 1;
-            draft.Set(s => s with { Incarnations = s.Incarnations.SetItem(worker.ToString(), incarnation) });
-            draft.Put(draft.NewPod(step.Pod, worker.Role, worker, incarnation) with { NeedsSaved = sequence });
-        }
-
-        draft.Set(s => s with { Workers = s.Workers.SetItem(rank, step.Pod), Assigned = assigned });
-    }
-
     private static void Running(GangDraft draft)
     {
         var state = draft.State;
-        if (state.Workers.All(name => draft[name].Finished(state.Attempt)))
+        if (state.Workers.All(name => draft[name].Finished(draft[name].Target)))
         {
             End(draft, GangPhase.Succeeded, "every worker ended with exit code 0");
             return;
         }
 
         if (state.Timing is { FirstStep: not null }) Flush(draft);
+        if (state.GrowRequested) Grow(draft);
+    }
+
+    /// <summary>Takes back the workers that the gang does without, as soon as as many spares wait as make a step upwards.</summary>
+    private static void Grow(GangDraft draft)
+    {
+        var state = draft.ToState();
+        if (state.Shrunk.IsEmpty)
+        {
+            draft.Set(s => s with { GrowRequested = false });
+            return;
+        }
+
+        var plan = RecoveryPlanner.Plan(state, [], RecoveryStrategy.Hybrid, "the gang grows back, as was asked for", state.Attempt + 1, draft.Now);
+        if (plan.Steps.Length <= state.WorldSize) return;
+        Flush(draft);
+        draft.Start(draft.Now, draft.Now);
+        draft.Set(s => s with { GrowRequested = false });
+        Adopt(draft, plan);
     }
 
     /// <summary>Says how the recovery went; the first step may still be to come when the next failure interrupts.</summary>

@@ -24,7 +24,7 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>The last lines of the worker's stderr; empty if unknown.</summary>
     public string StderrTail { get; init; } = "";
 
-    /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>deadline</c>.</summary>
+    /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>worker</c>, <c>health command</c>, <c>log pattern</c>, <c>deadline</c>.</summary>
     public string SeenBy { get; init; } = "";
 
     /// <summary>When the supervisor noticed it, by the supervisor's clock.</summary>

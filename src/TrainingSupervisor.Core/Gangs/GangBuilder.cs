@@ -94,6 +94,27 @@ public sealed class GangBuilder
     /// <param name="signal">The signal to send, by number. Default 10, SIGUSR1.</param>
     public GangBuilder WithQuiesce(TimeSpan deadline, int signal = 10) => With(_spec with { QuiesceDeadline = deadline, QuiesceSignal = signal });
 
+    /// <summary>Sets how long a Pod may take to come back from a restart in place before its worker gets another Pod. Default two minutes.</summary>
+    /// <param name="deadline">More than zero; longer than the Pod's init containers take.</param>
+    public GangBuilder WithRestartDeadline(TimeSpan deadline) => With(_spec with { RestartDeadline = deadline });
+
+    /// <summary>Sets how long new Pods avoid a node that has failed. Default one hour; each further failure within a day doubles it.</summary>
+    /// <param name="period">Zero or more; zero avoids the node in the recovery at hand only.</param>
+    public GangBuilder WithQuarantine(TimeSpan period) => With(_spec with { QuarantinePeriod = period });
+
+    /// <summary>Adds a condition of Nodes that means trouble, besides the built-in ones.</summary>
+    /// <param name="type">The condition's type.</param>
+    /// <param name="kind"><see cref="FailureKind.NodeUnhealthy"/>: workers leave at once. <see cref="FailureKind.NodeDraining"/>: they are moved, and may save first.</param>
+    /// <param name="badStatus">The status that means trouble. Default true.</param>
+    public GangBuilder WithNodeCondition(string type, FailureKind kind = FailureKind.NodeUnhealthy, bool badStatus = true) =>
+        With(_spec with { NodeSigns = _spec.NodeSigns.Add(new NodeSign(kind, type, IsTaint: false, badStatus)) });
+
+    /// <summary>Adds a taint of Nodes that means trouble, whatever its effect, besides the built-in ones.</summary>
+    /// <param name="key">The taint's key.</param>
+    /// <param name="kind">As for <see cref="WithNodeCondition"/>.</param>
+    public GangBuilder WithNodeTaint(string key, FailureKind kind = FailureKind.NodeDraining) =>
+        With(_spec with { NodeSigns = _spec.NodeSigns.Add(new NodeSign(kind, key, IsTaint: true)) });
+
     /// <summary>Validates the description and freezes it.</summary>
     /// <exception cref="InvalidGangException">There are mistakes; it names all of them, each with its path and what would be right.</exception>
     public GangSpec Build()

@@ -51,8 +51,20 @@ public sealed record GangSpec
     /// <summary>The signal that asks a worker to save; 10 is SIGUSR1 on Linux.</summary>
     public int QuiesceSignal { get; init; } = 10;
 
+    /// <summary>How long a Pod may take to come back from a restart in place before the worker gets another Pod.</summary>
+    public TimeSpan RestartDeadline { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long new Pods avoid a node that has failed, the first time; zero for not beyond the recovery at hand.</summary>
+    public TimeSpan QuarantinePeriod { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>What on a Node means that it is broken or about to go, besides what is known of itself.</summary>
+    public ImmutableArray<NodeSign> NodeSigns { get; init; } = [];
+
     /// <summary>The number of workers of all roles together.</summary>
     public int WorldSize => Roles.Sum(r => r.Count);
+
+    /// <summary>Whether something else creates the gang's Pods: <see cref="RoleBuilder.WithAdoptedPods"/>.</summary>
+    public bool IsAdopted => Roles.Any(r => r.Adopted is not null);
 
     internal RoleSpec Role(string name) => Roles.First(r => r.Name == name);
 }

@@ -41,6 +41,16 @@ internal static partial class GangValidator
         Check(spec.WorkerGrace >= TimeSpan.Zero, "workerGrace", $"{spec.WorkerGrace} must not be negative.");
         Check(spec.QuiesceDeadline >= TimeSpan.Zero, "quiesce.deadline", $"{spec.QuiesceDeadline} must not be negative.");
         Check(spec.QuiesceSignal is > 0 and < 65, "quiesce.signal", $"{spec.QuiesceSignal} is no signal; use 1 to 64.");
+        Check(spec.RestartDeadline > TimeSpan.Zero, "restartDeadline", $"{spec.RestartDeadline} must be more than zero.");
+        Check(spec.QuarantinePeriod >= TimeSpan.Zero, "quarantine", $"{spec.QuarantinePeriod} must not be negative.");
+        for (var i = 0; i < spec.NodeSigns.Length; i++)
+        {
+            var sign = spec.NodeSigns[i];
+            Check(!string.IsNullOrWhiteSpace(sign.Name), $"nodeSigns[{i}].name", "No name; give the condition's type or the taint's key.");
+            Check(sign.Kind is FailureKind.NodeUnhealthy or FailureKind.NodeDraining, $"nodeSigns[{i}].kind",
+                $"{sign.Kind} is not for nodes; use NodeUnhealthy or NodeDraining.");
+        }
+
         PolicyValidator.Validate(spec.Policy, "policy.", spec.Roles, found);
 
         var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -49,6 +59,7 @@ internal static partial class GangValidator
             ValidateRole(role, seen.Add(role.Name), Check);
         }
 
+        AdoptionValidator.Validate(spec, Check);
         return found.ToImmutable();
     }
 
@@ -59,13 +70,38 @@ internal static partial class GangValidator
         check(IsLabel(role.Name, 15), $"{path}.name", $"'{role.Name}' is no DNS label of at most 15 characters.");
         check(role.Count is > 0 and <= MaxWorkers, $"{path}.count", $"{role.Count} workers; use 1 to {MaxWorkers}.");
         check(role.Spares >= 0, $"{path}.spares", $"{role.Spares} must not be negative.");
-        check(role.Image.Length > 0 || role.PodTemplate is not null, $"{path}.image", "No image; set one with WithImage or a Pod template.");
-        check(!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0]), $"{path}.command",
-            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier.");
-        check(role.Agent.Length > 0, $"{path}.agent",
+        for (var i = 0; i < role.SparePools.Length; i++)
+        {
+            var pool = role.SparePools[i];
+            check(pool.Count > 0, $"{path}.sparePools[{i}].count", $"{pool.Count} spares; use 1 or more.");
+            check(!string.IsNullOrWhiteSpace(pool.NodeLabel), $"{path}.sparePools[{i}].nodeLabel", "No label; name one that nodes carry.");
+            check(role.SparePools.Take(i).All(p => p.Name != pool.Name), $"{path}.sparePools[{i}]", $"There are two pools for {pool.Name}; make it one.");
+        }
+
+        check(role.CellSize >= 0 && (role.CellSize == 0 || role.Count % role.CellSize == 0), $"{path}.cells",
+            $"Cells of {role.CellSize} do not divide {role.Count} workers; use a divisor.");
+        check(role.WorkerMultiple > 0, $"{path}.minWorkers.multipleOf", $"{role.WorkerMultiple} must be 1 or more.");
+        check(role.ShrinkDeadline > TimeSpan.Zero, $"{path}.minWorkers.deadline", $"{role.ShrinkDeadline} must be more than zero.");
+        if (role.MinWorkers != int.MaxValue)
+        {
+            check(role.MinWorkers > 0 && role.MinWorkers < role.Count, $"{path}.minWorkers",
+                $"{role.MinWorkers} must be at least 1 and less than the count, {role.Count}; leave it out for a role that may not shrink.");
+            check(role.WorkerMultiple <= 0 || role.Count % role.WorkerMultiple == 0, $"{path}.minWorkers.multipleOf",
+                $"The count, {role.Count}, is no multiple of {role.WorkerMultiple}.");
+            check(role.WorkerMultiple <= 0 || role.CellSize <= 0 || role.WorkerMultiple % role.CellSize == 0, $"{path}.minWorkers.multipleOf",
+                $"{role.WorkerMultiple} is no multiple of the cells' size, {role.CellSize}: a shrunk role has whole cells.");
+        }
+
+        check(role.Adopted is null || role.MinWorkers == int.MaxValue, $"{path}.minWorkers",
+            "An adopted role cannot shrink: what creates its Pods decides how many there are.");
+        check(role.Adopted is not null || role.Image.Length > 0 || role.PodTemplate is not null, $"{path}.image", "No image; set one with WithImage or a Pod template.");
+        check(((role.Sidecar || role.Adopted is not null) && role.Command.IsEmpty) || (!role.Command.IsEmpty && !string.IsNullOrWhiteSpace(role.Command[0])), $"{path}.command",
+            "No command; set one with WithCommand. The agent must know it to hold the worker at the barrier, unless it runs AsSidecar.");
+        check(role.Adopted is not null || role.Agent.Length > 0, $"{path}.agent",
             "No agent; choose WithAgentFromImageVolume, WithAgentFromInitContainer or WithAgentInImage.");
         check(role.AgentDelivery != AgentDelivery.InImage || role.Agent.Length == 0 || role.Agent.StartsWith('/'), $"{path}.agent",
             $"'{role.Agent}' is no absolute path in the worker's image.");
+        HealthValidator.Validate(role, path, check);
         foreach (var name in role.Environment.Keys)
         {
             check(!ReservedNames.Contains(name) && !name.StartsWith("GANG_", StringComparison.Ordinal), $"{path}.environment[{name}]",

@@ -19,7 +19,7 @@ internal sealed record NodeObservation
     /// <summary>metadata.labels.</summary>
     public ImmutableDictionary<string, string> Labels { get; init; } = ImmutableDictionary<string, string>.Empty;
 
-    /// <summary>Every condition but Ready that is True, in the order of the status.</summary>
+    /// <summary>Every condition but Ready that is True or False, in the order of the status.</summary>
     public ImmutableArray<NodeCondition> Conditions { get; init; } = [];
 
     /// <summary>The annotation training-supervisor.dev/failure: what a health system says of this node, as <c>Kind: evidence</c>.</summary>
@@ -39,4 +39,7 @@ internal sealed record NodeObservation
 }
 
 /// <summary>One condition of a Node.</summary>
-internal sealed record NodeCondition(string Type, string Reason, string Message);
+internal sealed record NodeCondition(string Type, string Reason, string Message)
+{
+    public bool Status { get; init; } = true;
+}

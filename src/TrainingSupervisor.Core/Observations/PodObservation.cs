@@ -37,6 +37,9 @@ internal sealed record PodObservation
     /// </summary>
     public bool RestartsInPlace { get; init; } = true;
 
+    /// <summary>The name of the worker's container: the first that is no init container.</summary>
+    public string? WorkerContainer { get; init; }
+
     /// <summary>Reason and message of PodScheduled=False.</summary>
     public string? UnschedulableReason { get; init; }
     public string? UnschedulableMessage { get; init; }

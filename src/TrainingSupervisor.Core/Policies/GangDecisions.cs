@@ -22,11 +22,7 @@ internal static class GangDecisions
     }
 
     public static RecoveryPlan Plan(GangState state, PolicyDecision decision, ImmutableArray<Failure> failures, int attempt, DateTimeOffset now) =>
-        RecoveryPlanner.Plan(state, failures, decision.Strategy, decision.Reason, attempt, now) with
-        {
-            Decision = decision,
-            NotBefore = decision.NotBefore,
-        };
+        RecoveryPlanner.Plan(state, failures, decision.Strategy, decision.Reason, attempt, now, decision);
 
     /// <summary>A decision that needs no steps: the gang fails, or nothing is done.</summary>
     public static RecoveryPlan WithoutSteps(GangDecision decided, int attempt, DateTimeOffset now) => new()

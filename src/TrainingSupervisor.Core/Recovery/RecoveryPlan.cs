@@ -26,6 +26,18 @@ public sealed record RecoveryPlan
     /// <summary>The step of each worker, by rank.</summary>
     public ImmutableArray<WorkerStep> Steps { get; init; } = [];
 
+    /// <summary>Who is touched: <c>gang</c>, or the cells by name as <c>trainer/2</c>.</summary>
+    public string Scope { get; init; } = "gang";
+
+    /// <summary>What it is expected to cost; null for the first start.</summary>
+    public RecoveryEstimate? Estimate { get; init; }
+
+    /// <summary>How long running workers get to save before anything is restarted; zero for not at all.</summary>
+    public TimeSpan QuiesceDeadline { get; init; }
+
+    /// <summary>Pods that had a worker and become spares, because the gang shrinks.</summary>
+    internal ImmutableArray<string> Idle { get; init; } = [];
+
     /// <summary>Nodes that new Pods avoid because of this plan.</summary>
     public ImmutableArray<string> AvoidNodes { get; init; } = [];
 
@@ -62,6 +74,9 @@ public sealed record RecoveryPlan
 /// <param name="Reason">Why this is the cheapest safe step for it.</param>
 public sealed record WorkerStep(WorkerId Worker, RecoveryStep Step, string Reason)
 {
+    /// <summary>False for a worker that the plan does not touch: it runs on in its own attempt.</summary>
+    public bool InScope { get; init; } = true;
+
     /// <summary>The Pod that the worker will be in.</summary>
     public string Pod { get; init; } = "";
 

@@ -15,16 +15,16 @@ public enum RecoveryStrategy
     /// <summary>Every Pod is deleted and created anew.</summary>
     RecreateGang,
 
-    /// <summary>Every failed worker gets a new Pod, whatever its kind of failure; all others are restarted in place.</summary>
+    /// <summary>The worker that failed first gets a new Pod, whatever its kind of failure, as does every worker whose Pod or node is to blame; all others are restarted in place.</summary>
     RecreateFailed,
 
-    /// <summary>Only the failed worker's cell restarts, as <see cref="Hybrid"/> within it; the other cells run on.</summary>
+    /// <summary>As <see cref="Hybrid"/>, but only within the cells of the failed workers; everyone else runs on.</summary>
     RestartCell,
 
-    /// <summary>A spare takes the failed worker's rank, whatever its kind of failure; without one it gets a new Pod. All others are restarted in place.</summary>
+    /// <summary>The worker that failed first gives way to a spare, whatever its kind of failure, or to a new Pod if no spare waits; all others are restarted in place.</summary>
     ReplaceWithSpare,
 
-    /// <summary>The gang goes on at once with fewer workers, where the role allows it; else as <see cref="Hybrid"/>.</summary>
+    /// <summary>The gang goes on without the worker that failed first and those whose Pod or node is to blame, where their role allows it (<see cref="RoleBuilder.WithMinWorkers"/>); else as <see cref="Hybrid"/>.</summary>
     ShrinkGang,
 
     /// <summary>The gang fails.</summary>

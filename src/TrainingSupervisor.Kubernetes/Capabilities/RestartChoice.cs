@@ -18,7 +18,7 @@ internal sealed record RestartChoice(bool UseRule, string? Reason)
         if (starved is not null) return new RestartChoice(false, $"a Pod that asked for them found no node ({starved})");
         if (nodes.Able == nodes.All) return new RestartChoice(true, null);
         if (nodes.Able == 0) return new RestartChoice(false, $"none of the {nodes.All} nodes declares RestartAllContainersOnContainerExits");
-        var needed = spec.Roles.Any(r => r.OnePerNode) ? spec.Roles.Sum(r => r.Count + r.Spares) : 1;
+        var needed = spec.Roles.Any(r => r.OnePerNode) ? spec.Roles.Sum(r => r.Count + r.AllSpares) : 1;
         return nodes.Able >= needed
             ? new RestartChoice(true, $"{nodes.Able} of {nodes.All} nodes declare RestartAllContainersOnContainerExits, and the gang keeps to these")
             : new RestartChoice(false, $"only {nodes.Able} of {nodes.All} nodes declare RestartAllContainersOnContainerExits, and the gang needs {needed}");

@@ -20,15 +20,49 @@ internal static class PodFactory
         var template = Template(role);
         var pod = new V1Pod { ApiVersion = "v1", Kind = "Pod", Metadata = template.Metadata ?? new V1ObjectMeta(), Spec = template.Spec };
         Identify(pod, spec, request, owner);
+        return Complete(pod, spec, role, request, restartsInPlace);
+    }
+
+    /// <summary>The same Pod for a controller that gives names, owners and numbers itself.</summary>
+    public static V1PodTemplateSpec CreateTemplate(GangSpec spec, RoleSpec role, bool restartsInPlace)
+    {
+        var template = Template(role);
+        var pod = new V1Pod { Metadata = template.Metadata ?? new V1ObjectMeta(), Spec = template.Spec };
+        pod.Metadata.Labels = new Dictionary<string, string>(pod.Metadata.Labels ?? new Dictionary<string, string>())
+        {
+            [Labels.Gang] = spec.Name,
+            [Labels.Role] = role.Name,
+        };
+        Complete(pod, spec, role, new PodRequest { Name = "", Role = role.Name }, restartsInPlace);
+        return new V1PodTemplateSpec { Metadata = pod.Metadata, Spec = pod.Spec };
+    }
+
+    private static V1Pod Complete(V1Pod pod, GangSpec spec, RoleSpec role, PodRequest request, bool restartsInPlace)
+    {
         var worker = pod.Spec.Containers[0];
         worker.Image = role.Image.Length > 0 ? role.Image : worker.Image;
-        var agent = AddAgent(pod.Spec, worker, role);
+        if (role.Sidecar) SidecarPod.Build(pod.Spec, worker, spec, role, restartsInPlace);
+        else Wrap(pod.Spec, worker, spec, role, restartsInPlace);
+        pod.Spec.RestartPolicy = "Never";
+        pod.Spec.TerminationGracePeriodSeconds ??= 5;
+        pod.Spec.AutomountServiceAccountToken ??= false;
+        Place(pod.Spec, spec, role, request);
+        if (role.Extensions.TryGetValue(typeof(PodConfiguration), out var extension)) Configure(pod, role, (PodConfiguration)extension);
+        return pod;
+    }
+
+    public static bool HasRestartRule(V1Pod pod) =>
+        pod.Spec.Containers.Concat(pod.Spec.InitContainers ?? []).Any(c => c.RestartPolicyRules?.Any(r => r.Action == RestartAllContainers) == true);
+
+    /// <summary>The agent is the worker's container's process 1 and starts the command.</summary>
+    private static void Wrap(V1PodSpec pod, V1Container worker, GangSpec spec, RoleSpec role, bool restartsInPlace)
+    {
+        var agent = AddAgent(pod, worker, role);
         worker.Command = [agent, "run", "--", .. role.Command];
         worker.Args = null;
         worker.Env = [.. worker.Env ?? [], .. role.Environment.Select(e => new V1EnvVar { Name = e.Key, Value = e.Value }), .. AgentEnvironment(spec, role)];
-        AddVolume(pod.Spec, worker, new V1Volume { Name = "gang-run", EmptyDir = new V1EmptyDirVolumeSource() }, RunDirectory, readOnly: false);
-        AddVolume(pod.Spec, worker, SecretVolume(spec), SecretDirectory, readOnly: true);
-        pod.Spec.RestartPolicy = "Never";
+        AddVolume(pod, worker, new V1Volume { Name = "gang-run", EmptyDir = new V1EmptyDirVolumeSource() }, RunDirectory, readOnly: false);
+        AddVolume(pod, worker, SecretVolume(spec), SecretDirectory, readOnly: true);
         if (restartsInPlace)
         {
             worker.RestartPolicy = "Never";
@@ -41,16 +75,7 @@ internal static class PodFactory
                 },
             ];
         }
-
-        pod.Spec.TerminationGracePeriodSeconds ??= 5;
-        pod.Spec.AutomountServiceAccountToken ??= false;
-        Place(pod.Spec, spec, role, request);
-        if (role.Extensions.TryGetValue(typeof(PodConfiguration), out var extension)) Configure(pod, role, (PodConfiguration)extension);
-        return pod;
     }
-
-    public static bool HasRestartRule(V1Pod pod) =>
-        pod.Spec.Containers.Any(c => c.RestartPolicyRules?.Any(r => r.Action == RestartAllContainers) == true);
 
     private static void Configure(V1Pod pod, RoleSpec role, PodConfiguration configuration)
     {
@@ -128,7 +153,7 @@ internal static class PodFactory
         return AgentDirectory + "/gang-agent";
     }
 
-    private static V1Volume SecretVolume(GangSpec spec) => new()
+    public static V1Volume SecretVolume(GangSpec spec) => new()
     {
         Name = "gang-secret",
         // Never the private key: a worker must not be able to pose as the supervisor.
@@ -139,13 +164,13 @@ internal static class PodFactory
         },
     };
 
-    private static void AddVolume(V1PodSpec pod, V1Container container, V1Volume volume, string path, bool readOnly)
+    public static void AddVolume(V1PodSpec pod, V1Container container, V1Volume volume, string path, bool readOnly)
     {
         pod.Volumes = [.. pod.Volumes ?? [], volume];
         container.VolumeMounts = [.. container.VolumeMounts ?? [], new V1VolumeMount { Name = volume.Name, MountPath = path, ReadOnlyProperty = readOnly }];
     }
 
-    private static IEnumerable<V1EnvVar> AgentEnvironment(GangSpec spec, RoleSpec role)
+    public static IEnumerable<V1EnvVar> AgentEnvironment(GangSpec spec, RoleSpec role)
     {
         static V1EnvVar Field(string name, string path) =>
             new() { Name = name, ValueFrom = new V1EnvVarSource { FieldRef = new V1ObjectFieldSelector { FieldPath = path } } };
@@ -183,18 +208,24 @@ internal static class PodFactory
             ];
         }
 
-        if (request.AvoidNodes.IsEmpty) return;
+        if (request.AvoidNodes.IsEmpty && request.NodeSelector.IsEmpty) return;
         pod.Affinity ??= new V1Affinity();
         pod.Affinity.NodeAffinity ??= new V1NodeAffinity();
         var required = pod.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution ??= new V1NodeSelector();
         if (required.NodeSelectorTerms is null or { Count: 0 }) required.NodeSelectorTerms = [new V1NodeSelectorTerm()];
-        // Terms are alternatives, so each of them must exclude the nodes; one name per requirement is what the API allows.
+        // Terms are alternatives, so each of them must exclude the nodes and ask for the labels; one name per requirement is what the API
+        // allows. Not spec.nodeSelector: it holds one value per key, and the user's own must stay.
         foreach (var term in required.NodeSelectorTerms)
         {
             term.MatchFields =
             [
                 .. term.MatchFields ?? [],
                 .. request.AvoidNodes.Select(n => new V1NodeSelectorRequirement { Key = "metadata.name", OperatorProperty = "NotIn", Values = [n] }),
+            ];
+            term.MatchExpressions =
+            [
+                .. term.MatchExpressions ?? [],
+                .. request.NodeSelector.Select(l => new V1NodeSelectorRequirement { Key = l.Key, OperatorProperty = "In", Values = [l.Value] }),
             ];
         }
     }

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging;
 using TrainingSupervisor.Engine;
 using TrainingSupervisor.Observations;
@@ -24,7 +25,7 @@ internal sealed class GangWatch(
 
     private readonly Lock _lock = new();
     private readonly List<(Permission Permission, string Message)> _refused = [];
-    private readonly HashSet<string> _awaited = ["pods", "nodes", "node leases"];
+    private readonly HashSet<string> _awaited = ["nodes", "node leases", .. spec.IsAdopted ? spec.Roles.Select(PodsOf) : ["pods"]];
 
     /// <summary>Nodes to follow from the start, beside those of the gang's Pods: where an older supervisor saw Pods that may still run.</summary>
     public IReadOnlyCollection<string> AlsoFollow { get; init; } = [];
@@ -43,11 +44,12 @@ internal sealed class GangWatch(
         _nodes = nodes;
         foreach (var node in AlsoFollow) nodes.Matters(node);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task[] watches = [RunAsync(Pods(sink), linked.Token), RunAsync(NodesOf(sink), linked.Token), RunAsync(Leases(sink), linked.Token)];
+        Task[] pods = [.. Pods(sink).Select(p => RunAsync(p, linked.Token))];
+        Task[] watches = [.. pods, RunAsync(NodesOf(sink), linked.Token), RunAsync(Leases(sink), linked.Token)];
         try
         {
             // Nodes and Leases end when they may not be watched; Pods never end by themselves, but may fail.
-            await watches[0];
+            await await Task.WhenAny(pods);
             await Task.WhenAll(watches);
         }
         finally
@@ -60,9 +62,17 @@ internal sealed class GangWatch(
     private Task RunAsync<T>(WatchSettings<T> settings, CancellationToken cancellationToken)
         where T : class => new Watcher<T>(http, settings, options, time, random, log).RunAsync(cancellationToken);
 
-    private WatchSettings<PodObservation> Pods(Action<GangInput> sink) =>
-        new("pods", $"api/v1/namespaces/{spec.Namespace}/pods", $"{Labels.Gang}={spec.Name}",
-            new JsonFormat<PodObservation>((pod, name, uid) => PodReader.Read(pod, name, uid, ownerUid)))
+    /// <summary>The gang's own Pods have its label; of those that it adopts, each role's are watched by its selector.</summary>
+    private IEnumerable<WatchSettings<PodObservation>> Pods(Action<GangInput> sink) => spec.IsAdopted
+        ? spec.Roles.Select(r => Pods(PodsOf(r), r.Adopted!.Selector, Adopted(r.Name, Encoding.UTF8.GetBytes(r.Adopted.IndexLabel)), sink))
+        : [Pods("pods", $"{Labels.Gang}={spec.Name}", new((pod, name, uid) => PodReader.Read(pod, name, uid, ownerUid)), sink)];
+
+    private static JsonFormat<PodObservation> Adopted(string role, byte[] indexLabel) => new((pod, name, uid) => PodReader.ReadAdopted(pod, name, uid, role, indexLabel));
+
+    private static string PodsOf(RoleSpec role) => $"pods of {role.Name}";
+
+    private WatchSettings<PodObservation> Pods(string what, string selector, JsonFormat<PodObservation> format, Action<GangInput> sink) =>
+        new(what, $"api/v1/namespaces/{spec.Namespace}/pods", selector, format)
         {
             Changed = pod =>
             {
@@ -71,13 +81,13 @@ internal sealed class GangWatch(
                 sink(new PodSeen(pod));
             },
             Deleted = (name, uid) => sink(new PodGone(name, uid)),
-            Listed = () => Settled("pods", sink),
+            Listed = () => Settled(what, sink),
             OnRefused = (verb, e) => throw calls.Translate(Permissions.Of(verb, "pods", spec.Namespace), e.Code, e.Body),
             Same = PodReader.Same,
         };
 
     private WatchSettings<NodeObservation> NodesOf(Action<GangInput> sink) =>
-        new("nodes", "api/v1/nodes", null, new JsonFormat<NodeObservation>(static (node, name, _) => NodeReader.Read(node, name)))
+        new("nodes", "api/v1/nodes", null, new JsonFormat<NodeObservation>((node, name, _) => NodeReader.Read(node, name, _nodes!.Known(name))))
         {
             Changed = _nodes!.Seen,
             Deleted = (name, _) => _nodes!.Gone(name),

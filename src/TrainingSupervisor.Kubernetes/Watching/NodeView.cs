@@ -47,6 +47,12 @@ internal sealed class NodeView : IDisposable
         }
     }
 
+    /// <summary>What a Node last said of itself.</summary>
+    public NodeObservation? Known(string name)
+    {
+        lock (_lock) return _entries.GetValueOrDefault(name)?.Node;
+    }
+
     public void Gone(string name)
     {
         lock (_lock)
@@ -134,7 +140,7 @@ internal sealed class NodeView : IDisposable
             _count = null;
             foreach (var entry in _entries.Values.Where(e => e.Node is not null))
             {
-                entry.Node = new NodeObservation { Name = entry.Node!.Name, RestartsInPlace = entry.Node.RestartsInPlace };
+                entry.Node = new NodeObservation { Name = entry.Node!.Name, RestartsInPlace = entry.Node.RestartsInPlace, Labels = entry.Node.Labels };
                 Tell(entry);
             }
         }

@@ -13,9 +13,32 @@ internal static class PodReader
     {
         var meta = Json.Get(pod, "metadata"u8);
         if (!IsOwned(meta, ownerUid)) return null;
+        var labels = Json.Get(meta, "labels"u8);
+        var incarnation = int.TryParse(Json.Interned(labels, IncarnationLabel), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0;
+        return Read(pod, meta, name, uid) with
+        {
+            Role = Json.Interned(labels, RoleLabel) ?? "",
+            Worker = WorkerId.TryParse(Json.Interned(labels, WorkerLabel)),
+            Incarnation = incarnation,
+        };
+    }
+
+    /// <summary>A Pod that something else has made for this role: whoever owns it, the role's selector has chosen it.</summary>
+    public static PodObservation ReadAdopted(JsonElement pod, string name, string uid, string role, ReadOnlySpan<byte> indexLabel)
+    {
+        var meta = Json.Get(pod, "metadata"u8);
+        var index = Json.Interned(Json.Get(Json.Get(meta, "labels"u8), indexLabel));
+        return Read(pod, meta, name, uid) with
+        {
+            Role = role,
+            Worker = int.TryParse(index, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? new WorkerId(role, n) : null,
+        };
+    }
+
+    private static PodObservation Read(JsonElement pod, JsonElement meta, string name, string uid)
+    {
         var spec = Json.Get(pod, "spec"u8);
         var status = Json.Get(pod, "status"u8);
-        var labels = Json.Get(meta, "labels"u8);
         JsonElement unschedulable = default, disruption = default;
         bool ready = false, restarting = false;
         foreach (var condition in Json.List(status, "conditions"u8))
@@ -31,9 +54,7 @@ internal static class PodReader
         {
             Name = name,
             Uid = uid,
-            Role = Json.Interned(labels, RoleLabel) ?? "",
-            Worker = WorkerId.TryParse(Json.Interned(labels, WorkerLabel)),
-            Incarnation = int.TryParse(Json.Interned(labels, IncarnationLabel), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0,
+            Role = "",
             Node = Json.Interned(spec, "nodeName"u8),
             Address = Json.Interned(status, "podIP"u8),
             Phase = Phase(Json.Interned(status, "phase"u8)),
@@ -42,11 +63,13 @@ internal static class PodReader
             Ready = ready,
             Deleting = Json.Get(meta, "deletionTimestamp"u8).ValueKind == JsonValueKind.String,
             AllContainersRestarting = restarting,
-            RestartsInPlace = HasRestartRule(spec),
+            RestartsInPlace = HasRestartRule(Json.List(spec, "containers"u8)) || HasRestartRule(Json.List(spec, "initContainers"u8)),
+            WorkerContainer = FirstContainer(spec),
             UnschedulableReason = Json.Interned(unschedulable, "reason"u8),
             UnschedulableMessage = Json.Interned(unschedulable, "message"u8),
             DisruptionReason = Json.Interned(disruption, "reason"u8),
             DisruptionMessage = Json.Interned(disruption, "message"u8),
+            Reported = Json.Text(Json.Get(meta, "annotations"u8), Labels.FailureUtf8),
             Created = Json.Time(meta, "creationTimestamp"u8),
             Containers = Containers(status),
         };
@@ -72,9 +95,15 @@ internal static class PodReader
         return false;
     }
 
-    private static bool HasRestartRule(JsonElement spec)
+    private static string? FirstContainer(JsonElement spec)
     {
-        foreach (var container in Json.List(spec, "containers"u8))
+        foreach (var container in Json.List(spec, "containers"u8)) return Json.Interned(container, "name"u8);
+        return null;
+    }
+
+    private static bool HasRestartRule(JsonElement.ArrayEnumerator containers)
+    {
+        foreach (var container in containers)
         {
             foreach (var rule in Json.List(container, "restartPolicyRules"u8))
             {

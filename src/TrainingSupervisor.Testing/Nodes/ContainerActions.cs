@@ -33,6 +33,13 @@ internal sealed class ContainerActions(NodeContext context, string address)
             if (action.At("exec") is { } exec)
             {
                 var words = exec.Items("command")?.Select(w => launch.Rewrite(w!.GetValue<string>())).ToArray() ?? [];
+                if (words.Length > 0 && !context.Options.SimulateContainers)
+                {
+                    // A program of the image's own, as the container's first one may be.
+                    var path = launch.Environment.GetValueOrDefault("PATH") ?? Environment.GetEnvironmentVariable("PATH");
+                    words[0] = context.Images.FindCommand(container.Text("image") ?? "", words[0], launch.WorkingDirectory, path) ?? words[0];
+                }
+
                 var command = launch with { Command = words, LogFile = "/dev/null" };
                 return await context.Runtime.ExecuteAsync(command, timeout, cancellationToken).ConfigureAwait(false) == 0;
             }

@@ -34,7 +34,10 @@ public sealed class GangHandle
     /// <param name="cancellationToken">Ends the wait, not the gang.</param>
     public Task<GangResult> WaitAsync(CancellationToken cancellationToken = default) => Completion.WaitAsync(cancellationToken);
 
-    /// <summary>Ends the workers and deletes the gang with all that belongs to it. Returns when that is done.</summary>
+    /// <summary>
+    /// Ends the workers and deletes the gang with all that belongs to it. Returns when that is done. Adopted Pods belong to their controller: their
+    /// agents end with exit code 89, and what then becomes of them is for it to decide, so delete or suspend it first.
+    /// </summary>
     /// <param name="reason">Why, for the record.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public Task<GangResult> StopAsync(string reason = "stopped by the launcher", CancellationToken cancellationToken = default)

@@ -55,7 +55,7 @@ public sealed class NeverTests
         Assert.InRange(world.Writes - before, 2 + failed, (2 * failed) + 4);
     }
 
-    private static void Fault(World world, Random random)
+    internal static void Fault(World world, Random random)
     {
         var pods = world.Pods.Values.ToList();
         var pod = pods.Count == 0 ? null : pods[random.Next(pods.Count)];

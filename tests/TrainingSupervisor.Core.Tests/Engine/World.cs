@@ -18,13 +18,14 @@ internal sealed class World
     private bool _supervisorUp = true;
     private DateTimeOffset _apiBackAt = DateTimeOffset.MinValue;
 
-    public World(int seed, GangSpec spec, int nodes)
+    public World(int seed, GangSpec spec, int nodes, Func<World, SimController>? controller = null)
     {
         Random = new Random(seed);
         Spec = spec;
         Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode($"node-{i}"))];
         State = GangMachine.Start(spec, ++Term, restartsInPlace: true, Now);
         foreach (var node in Nodes) Renew(node);
+        Controller = controller?.Invoke(this);
         Look();
         Post(new CacheSynced());
     }
@@ -43,6 +44,9 @@ internal sealed class World
     public int Writes { get; private set; }
     public int Restarts { get; private set; }
     public double LossRate { get; set; }
+
+    /// <summary>What creates the Pods of an adopted gang.</summary>
+    public SimController? Controller { get; }
 
     public IEnumerable<SimPod> Everything => Pods.Values.Concat(Ghosts);
 
@@ -179,11 +183,13 @@ internal sealed class World
         });
     }
 
-    public void DeleteByOthers(SimPod pod)
+    public void Stop() => Post(new StopRequested("test"));
+
+    public void DeleteByOthers(SimPod pod, bool force = false)
     {
         Note($"someone deletes {pod.Name}");
         pod.Faulty = true;
-        Delete(pod.Name, pod.Uid, force: false);
+        Delete(pod.Name, pod.Uid, force);
     }
 
     public void CrashSupervisor(double downMs)
@@ -273,12 +279,13 @@ internal sealed class World
                 if (_saves.Count == 1) Write(term);
                 break;
             case CreatePod create:
+                Must(!Spec.IsAdopted, "a Pod is created that its controller is to create");
                 Must(IsRecorded(create.Request), $"{create.Request.Name} created before its record");
                 AtApi(Random.Next(1, 50), () => Create(create.Request));
                 break;
             case DeletePod delete:
                 Must(!State.IsOver ? Record!.Attempt >= State.Attempt : true, $"{delete.Name} deleted before its record");
-                if (!State.IsOver && Pods.TryGetValue(delete.Name, out var victim))
+                if (!State.IsOver && Pods.TryGetValue(delete.Name, out var victim) && victim.Uid == delete.Uid)
                 {
                     Must(victim.Faulty || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
                 }
@@ -290,6 +297,7 @@ internal sealed class World
                 ToAgent(r.Pod, r.PodUid, term, pod => Restart(pod, r));
                 break;
             case ReleaseGang release:
+                Must(!Spec.IsAdopted || release.Targets.All(t => Record!.Adopted.ContainsValue($"{t.Pod}/{t.PodUid}")), "a Pod is released that the record does not know");
                 foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
                 break;
             case HaltAgent halt:
@@ -320,7 +328,7 @@ internal sealed class World
         if (Random.NextDouble() < LossRate) return;
         After(Random.Next(1, 15), () =>
         {
-            var pod = Everything.FirstOrDefault(p => p.Name == name && p.Uid == uid);
+            var pod = Everything.FirstOrDefault(p => p.Uid == uid);
             if (pod is null || !pod.Connected || !pod.Alive || term < pod.Term) return;
             pod.Term = term;
             action(pod);
@@ -361,10 +369,13 @@ internal sealed class World
         Say(pod);
     }
 
-    private void Create(PodRequest request)
+    /// <summary>What another one than the supervisor creates.</summary>
+    public void CreateByOthers(PodRequest request) => Create(request, byOthers: true);
+
+    private void Create(PodRequest request, bool byOthers = false)
     {
         if (Pods.ContainsKey(request.Name)) return;
-        Writes++;
+        if (!byOthers) Writes++;
         var used = Pods.Values.Where(p => p.Node is not null && !p.Ended).Select(p => p.Node).ToHashSet();
         var pod = new SimPod(request, $"uid-{++_order}");
         Pods[pod.Name] = pod;
@@ -413,6 +424,7 @@ internal sealed class World
         }
 
         pod.Deleting = true;
+        Controller?.Look();
         Post(new PodSeen(pod.Observe()));
         if (pod.Node.Healthy)
         {
@@ -427,9 +439,11 @@ internal sealed class World
 
     private void Remove(SimPod pod)
     {
-        if (!Pods.Remove(pod.Name)) return;
+        if (pod.Removed || !Pods.TryGetValue(pod.Name, out var there) || there != pod) return;
+        Pods.Remove(pod.Name);
         pod.Removed = true;
         if (pod.Alive) Ghosts.Add(pod);
+        Controller?.Look();
         if (Now < _apiBackAt) _unseenGone.Add(new PodGone(pod.Name, pod.Uid));
         else Post(new PodGone(pod.Name, pod.Uid));
         // A kubelet that is there ends what was force-deleted.
@@ -442,6 +456,7 @@ internal sealed class World
         pod.Alive = false;
         pod.PodPhase = phase;
         pod.ContainerExit = code;
+        Controller?.Look();
         Disconnect(pod);
         if (!pod.Removed && pod.Node is { Healthy: true }) Post(new PodSeen(pod.Observe()));
     }
@@ -454,7 +469,7 @@ internal sealed class World
         Say(pod);
     }
 
-    private void Disconnect(SimPod pod)
+    public void Disconnect(SimPod pod)
     {
         if (!pod.Connected) return;
         pod.Connected = false;

@@ -54,6 +54,16 @@ public sealed class FormatTests(ITestOutputHelper output)
         Assert.False(Pods.ReadEvent(Encoding.UTF8.GetBytes(Line("ADDED", PodJson().Replace("RestartAllContainers\"", "Restart\"", StringComparison.Ordinal)))).Record!.RestartsInPlace);
 
     [Fact]
+    public void ReadEvent_AnnotationOfAHealthSystem_IsKeptAndIsNews()
+    {
+        var plain = Pods.ReadEvent(Encoding.UTF8.GetBytes(Line("ADDED", PodJson()))).Record!;
+        var annotated = Pods.ReadEvent(Encoding.UTF8.GetBytes(Line("ADDED",
+            PodJson().Replace("\"labels\":", "\"annotations\":{\"training-supervisor.dev/failure\":\"Hang: stuck\"},\"labels\":", StringComparison.Ordinal)))).Record!;
+        Assert.Equal((null, "Hang: stuck"), (plain.Reported, annotated.Reported));
+        Assert.False(PodReader.Same(plain, annotated));
+    }
+
+    [Fact]
     public void ReadEvent_PodOfAnotherRecord_IsNotOurs() =>
         Assert.Null(Pods.ReadEvent(Encoding.UTF8.GetBytes(Line("MODIFIED", PodJson().Replace(Owner, "older-uid", StringComparison.Ordinal)))).Record);
 

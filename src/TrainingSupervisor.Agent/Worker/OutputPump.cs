@@ -3,19 +3,23 @@ using TrainingSupervisor.Agent.Native;
 
 namespace TrainingSupervisor.Agent.Worker;
 
-/// <summary>Passes a pipe on to our own stderr and keeps its tail, on a thread of its own: the worker's end is never waited for through it.</summary>
-internal sealed class StderrPump
+/// <summary>
+/// Reads a pipe to its end on a thread of its own, keeps the tail, and passes on what was read: nobody who waits for the end of a process
+/// waits for whoever else holds its pipe.
+/// </summary>
+internal sealed class OutputPump
 {
     private readonly int _fd;
+    private readonly Action<ReadOnlySpan<byte>>? _passOn;
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    internal StderrPump(int fd)
+    internal OutputPump(int fd, int capacity, Action<ReadOnlySpan<byte>>? passOn = null)
     {
-        _fd = fd;
-        new Thread(Loop) { IsBackground = true, Name = "stderr" }.Start();
+        (_fd, _passOn, Tail) = (fd, passOn, new OutputTail(capacity));
+        new Thread(Loop) { IsBackground = true, Name = "output" }.Start();
     }
 
-    internal StderrTail Tail { get; } = new();
+    internal OutputTail Tail { get; }
 
     internal Task Drained => _drained.Task;
 
@@ -31,7 +35,7 @@ internal sealed class StderrPump
                 break;
             var bytes = new ReadOnlySpan<byte>(buffer, (int)count);
             Tail.Append(bytes);
-            Log.WriteAll(2, bytes);
+            _passOn?.Invoke(bytes);
         }
 
         _ = Libc.Close(_fd);

@@ -2,43 +2,46 @@ using System.Text;
 
 namespace TrainingSupervisor.Agent.Worker;
 
-/// <summary>The last 4 KiB of what was written to it.</summary>
-internal sealed class StderrTail
+/// <summary>The last bytes of what was written to it.</summary>
+internal sealed class OutputTail(int capacity)
 {
-    internal const int Capacity = 4096;
+    /// <summary>What is kept of the worker's stderr, and of what a command beside it has written.</summary>
+    internal const int WorkerCapacity = 4096, CommandCapacity = 16384;
+
     private readonly Lock _gate = new();
-    private readonly byte[] _ring = new byte[Capacity];
+    private readonly byte[] _ring = new byte[capacity];
     private long _written;
 
     internal void Append(ReadOnlySpan<byte> bytes)
     {
         lock (_gate)
         {
-            if (bytes.Length > Capacity)
+            if (bytes.Length > capacity)
             {
-                _written += bytes.Length - Capacity;
-                bytes = bytes[^Capacity..];
+                _written += bytes.Length - capacity;
+                bytes = bytes[^capacity..];
             }
 
-            var at = (int)(_written % Capacity);
-            var first = Math.Min(bytes.Length, Capacity - at);
+            var at = (int)(_written % capacity);
+            var first = Math.Min(bytes.Length, capacity - at);
             bytes[..first].CopyTo(_ring.AsSpan(at));
             bytes[first..].CopyTo(_ring);
             _written += bytes.Length;
         }
     }
 
-    /// <summary>As text of at most 4 KiB of UTF-8, from the first whole line if anything had to be dropped.</summary>
+    /// <summary>As text of UTF-8 that is no longer than the capacity, from the first whole line if anything had to be dropped.</summary>
     public override string ToString()
     {
         lock (_gate)
         {
-            if (_written <= Capacity)
+            if (_written <= capacity)
                 return Clean(_ring.AsSpan(0, (int)_written));
-            var at = (int)(_written % Capacity);
+            var at = (int)(_written % capacity);
             Span<byte> all = [.. _ring.AsSpan(at), .. _ring.AsSpan(0, at)];
             var line = all.IndexOf((byte)'\n');
-            if (line >= 0 && line < all.Length - 1)
+            // Unless that would cost most of it: a progress bar is one long line.
+            if (line >= 0 && line < all.Length / 2)
                 return Clean(all[(line + 1)..]);
             while (!all.IsEmpty && (all[0] & 0xC0) == 0x80)
                 all = all[1..];
@@ -47,7 +50,7 @@ internal sealed class StderrTail
     }
 
     // A byte that is no UTF-8 becomes three of them, so the text may have to be cut again.
-    private static string Clean(ReadOnlySpan<byte> bytes) => Last(Encoding.UTF8.GetString(bytes), Capacity);
+    private string Clean(ReadOnlySpan<byte> bytes) => Last(Encoding.UTF8.GetString(bytes), capacity);
 
     /// <summary>The end of a text, of at most so many bytes of UTF-8 and without half a character.</summary>
     internal static string Last(string text, int bytes)

@@ -1,0 +1,4 @@
+namespace TrainingSupervisor.Agent.Beside;
+
+/// <summary>How a command beside the worker ended: its exit code, 128 + signal, or -1 if it could not be started.</summary>
+internal sealed record SideResult(int Code, bool TimedOut, string Output);

@@ -1,0 +1,48 @@
+using System.Collections.Immutable;
+using TrainingSupervisor.Policies;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>
+/// A node that is cordoned goes some day, not now: its workers train on until replacements wait at the barrier, and only then is the gang
+/// interrupted. A node that goes soon leaves no time for that.
+/// </summary>
+internal static class Notices
+{
+    /// <summary>True while there is nothing to answer yet: all failures are notices that can wait for a replacement.</summary>
+    public static bool Hold(GangDraft draft)
+    {
+        if (draft.State.Failures.Any(f => f.Kind != FailureKind.NodeDraining || f.SeenBy != "node" || f.Pod is null)) return false;
+        Withdraw(draft);
+        var failures = draft.State.Failures;
+        if (failures.IsEmpty)
+        {
+            PodKeeper.DropSurplus(draft);
+            return true;
+        }
+
+        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!]) is { } node ? NodeSigns.Of(draft.Spec, node) : null);
+        if (signs.Any(s => s is null or { IsUrgent: true })) return false;
+        if (GangDecisions.Decide(draft.State, failures, draft.State.Attempt, draft.Now).Decision.Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
+
+        var needed = failures.Where(f => f.Worker is not null).CountBy(f => f.Worker!.Value.Role).ToList();
+        var ready = needed.All(n => draft.Pods.Count(p => p.Worker is null && p.Role == n.Key && Spares.CanServe(draft.ToState(), p, draft.Now)) >= n.Value);
+        var deadline = failures.Min(f => f.Noticed) + draft.Spec.BarrierDeadline;
+        if (ready || draft.Now >= deadline) return false;
+        draft.Set(s => s with { ExtraSpares = needed.ToImmutableSortedDictionary(n => n.Key, n => Math.Max(0, n.Value - s.Spec.Role(n.Key).AllSpares)) });
+        draft.WakeAt(deadline);
+        return true;
+    }
+
+    private static void Withdraw(GangDraft draft)
+    {
+        foreach (var failure in draft.State.Failures)
+        {
+            var pod = draft.Find(failure.Pod!);
+            if (pod is not null && NodeDetector.Find(draft, pod) is { Kind: FailureKind.NodeDraining }) continue;
+            draft.Set(s => s with { Failures = s.Failures.Remove(failure), ExtraSpares = s.ExtraSpares.Clear() });
+            if (pod is not null) draft.Put(pod with { FailedAttempt = 0 });
+            draft.Notice($"node {failure.Node} is not about to go any more; {failure.Worker} stays");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>What is done at the barrier before its deadline: for Pods that find no node, that do not come back, and for roles that may shrink.</summary>
+internal static class Placement
+{
+    /// <summary>A scheduler says so at once, also where a node is being made ready: a moment's patience.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>True if a new plan was adopted.</summary>
+    public static bool Run(GangDraft draft)
+    {
+        foreach (var pod in Missing(draft)) FindStuck(draft, pod);
+        return !draft.State.Failures.IsEmpty || Unschedulable(draft) || Shrink(draft);
+    }
+
+    private static List<PodState> Missing(GangDraft draft) =>
+        [.. draft.State.Workers.Select(n => draft[n]).Where(p => p.Target == draft.State.Attempt && !p.IsOnTarget && !p.Arrived(p.Target))];
+
+    /// <summary>Told to restart in place, and not back: its containers hang, or its agent does not obey.</summary>
+    private static void FindStuck(GangDraft draft, PodState pod)
+    {
+        if (pod.CommandedAttempt != draft.State.Attempt || pod.CommandedFirst is not { } since || pod.Gone || pod.HasEnded) return;
+        var deadline = since + draft.Spec.RestartDeadline;
+        if (draft.Now < deadline)
+        {
+            draft.WakeAt(deadline);
+            return;
+        }
+
+        var evidence = $"it was told to restart {draft.Spec.RestartDeadline.TotalSeconds:0.#} s ago and is not back: {Barrier.Missing(pod)}";
+        FailureDetector.Report(draft, FailureDetector.Of(pod, FailureKind.RestartStuck, evidence, since, "deadline"));
+    }
+
+    private static bool Unschedulable(GangDraft draft)
+    {
+        var stuck = new List<PodState>();
+        foreach (var pod in Missing(draft))
+        {
+            if (pod.UnschedulableSince is not { } since) continue;
+            if (draft.Now < since + Patience) draft.WakeAt(since + Patience);
+            else stuck.Add(pod);
+        }
+
+        if (stuck.Count == 0) return false;
+        foreach (var pod in stuck.Where(p => !p.UnschedulableTold))
+        {
+            draft.Put(pod with { UnschedulableTold = true });
+            draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, Of(pod, draft.Now) with { Noticed = draft.Now }));
+        }
+
+        var state = draft.ToState();
+        var spare = stuck.Any(p => draft.Pods.Any(s => s.Role == p.Role && Spares.CanServe(state, s, draft.Now) && Spares.Fits(state, state.Spec.Role(p.Role), s, p.Node)));
+        if (!spare && !Quarantine.ForgiveWell(draft)) return false;
+        draft.Notice($"no node fits {string.Join(", ", stuck.Take(5).Select(p => p.Name))}: {(spare ? "a spare takes over" : "made anew for the nodes that are forgiven")}");
+        Replan(draft, [.. stuck.Select(p => Of(p, draft.Now) with { Noticed = draft.Now })], draft.State.Plan!.Strategy);
+        return true;
+    }
+
+    private static Failure Of(PodState pod, DateTimeOffset now) =>
+        FailureDetector.Of(pod, FailureKind.Unschedulable, pod.Pod?.UnschedulableMessage ?? "no node fits", now, "pod status");
+
+    /// <summary>Whoever is missing may be done without, where the role allows it.</summary>
+    private static bool Shrink(GangDraft draft)
+    {
+        if (draft.State.Phase == GangPhase.Starting) return false;
+        var missing = Missing(draft);
+        if (missing.Count == 0) return false;
+        var roles = missing.Select(p => draft.Spec.Role(p.Role)).Distinct().ToList();
+        if (roles.Any(r => !r.IsElastic)) return false;
+        var deadline = draft.State.StageSince + roles.Max(r => r.ShrinkDeadline);
+        if (draft.Now < deadline)
+        {
+            draft.WakeAt(deadline);
+            return false;
+        }
+
+        var failures = missing.Select(p => FailureDetector.Of(p, FailureKind.BarrierTimeout, Barrier.Missing(p), draft.Now, "deadline") with { Noticed = draft.Now })
+            .ToImmutableArray();
+        var before = draft.State.WorldSize;
+        var plan = RecoveryPlanner.Plan(draft.ToState(), failures, RecoveryStrategy.ShrinkGang, draft.State.Plan!.Reason, draft.State.Attempt, draft.Now);
+        if (plan.Steps.Length == before) return false;
+        foreach (var failure in failures) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
+        draft.Notice($"no replacement came in time for {string.Join(", ", missing.Take(5).Select(p => p.Worker))}: the gang goes on with {plan.Steps.Length} of {before} workers");
+        Adopt(draft, plan, failures);
+        return true;
+    }
+
+    private static void Replan(GangDraft draft, ImmutableArray<Failure> failures, RecoveryStrategy strategy)
+    {
+        var plan = draft.State.Plan!;
+        Adopt(draft, RecoveryPlanner.Plan(draft.ToState(), failures, strategy, plan.Reason, plan.Attempt, draft.Now), failures);
+    }
+
+    private static void Adopt(GangDraft draft, RecoveryPlan next, ImmutableArray<Failure> failures)
+    {
+        var plan = draft.State.Plan!;
+        Reconciler.Adopt(draft, next with
+        {
+            Cause = plan.Cause ?? failures[0],
+            Failures = [.. plan.Failures, .. failures],
+            Fallback = plan.Fallback,
+            Decision = plan.Decision,
+            NotBefore = plan.NotBefore,
+            QuiesceDeadline = plan.QuiesceDeadline,
+            Scope = plan.Scope,
+            Steps = Barrier.KeepScope(draft, plan, next.Steps),
+        });
+    }
+}

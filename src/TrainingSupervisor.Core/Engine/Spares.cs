@@ -1,0 +1,39 @@
+using System.Collections.Immutable;
+
+namespace TrainingSupervisor.Engine;
+
+/// <summary>Which spares there are, which there should be, and which may serve.</summary>
+internal static class Spares
+{
+    /// <summary>It waits at the barrier, on a node that shows no sign of trouble.</summary>
+    public static bool CanServe(GangState state, PodState spare, DateTimeOffset now) =>
+        spare.Worker is null && spare.Arrived(int.MaxValue) && !Quarantine.Holds(state, spare.Node ?? "", now)
+        && (spare.Node is not { } name || !state.Nodes.TryGetValue(name, out var node) || NodeSigns.Of(state.Spec, node) is null)
+        && spare.Pod is not { Deleting: true } and not { DisruptionReason: not null };
+
+    /// <summary>Whether this spare may take over a worker that was on that node: one of a labelled pool serves nodes with the same label.</summary>
+    public static bool Fits(GangState state, RoleSpec role, PodState spare, string? node)
+    {
+        if (spare.Pool.Length == 0) return true;
+        var pool = role.SparePools.FirstOrDefault(p => p.Name == spare.Pool);
+        return pool is not null && node is not null && state.Nodes.TryGetValue(node, out var seen)
+            && seen.Labels.GetValueOrDefault(pool.NodeLabel) == pool.Value;
+    }
+
+    /// <summary>How many spares of each pool this role should have now: what it asks for, what it does without, and what a move needs.</summary>
+    public static IEnumerable<(string Pool, int Count)> Wanted(GangState state, RoleSpec role)
+    {
+        var missing = role.Count - state.CountOf(role);
+        yield return ("", role.Spares + missing + state.ExtraSpares.GetValueOrDefault(role.Name));
+        foreach (var pool in role.SparePools) yield return (pool.Name, pool.Count);
+    }
+
+    /// <summary>The pool that a Pod was made for, by the node labels that it asks for.</summary>
+    public static string PoolOf(RoleSpec role, ImmutableSortedDictionary<string, string> nodeSelector) =>
+        role.SparePools.FirstOrDefault(p => nodeSelector.GetValueOrDefault(p.NodeLabel) == p.Value)?.Name ?? "";
+
+    public static ImmutableSortedDictionary<string, string> SelectorOf(RoleSpec role, string pool) =>
+        role.SparePools.FirstOrDefault(p => p.Name == pool) is { } found
+            ? ImmutableSortedDictionary<string, string>.Empty.Add(found.NodeLabel, found.Value)
+            : ImmutableSortedDictionary<string, string>.Empty;
+}

@@ -1,0 +1,85 @@
+using System.Text;
+using TrainingSupervisor.Agent.Beside;
+
+namespace TrainingSupervisor.Agent.Tests.Beside;
+
+public sealed class FailurePatternsTests
+{
+    private readonly List<string> _found = [];
+
+    [Theory]
+    [InlineData("NCCL WARN: timeout after 600 s", "NCCL.*timeout")]
+    [InlineData("[rank3] CUDA error: an illegal memory access", "Xid \\d+|CUDA error")]
+    [InlineData("uncorrectable ecc error", "(?i)ECC ERROR")]
+    public void Match_ALineThatFits_NamesLineAndPattern(string line, string pattern) =>
+        Assert.Equal($"{line} (failure pattern '{pattern}')", FailurePatterns.Of(["nothing", pattern]).Match(line));
+
+    [Theory]
+    [InlineData("all is well")]
+    [InlineData("NCCL INFO: connected")]
+    [InlineData("a timeout of the data loader")]
+    public void Match_OtherLines_IsNull(string line) => Assert.Null(FailurePatterns.Of(["NCCL.*timeout", "CUDA error"]).Match(line));
+
+    [Fact]
+    public void Match_APatternThatWouldBacktrackForEver_ComesToAnEnd() =>
+        Assert.Null(FailurePatterns.Of(["^(a+)+$"]).Match(new string('a', 4000) + "b"));
+
+    [Fact]
+    public void Of_APatternThatCannotBeRead_LeavesOnlyThatOut()
+    {
+        var patterns = FailurePatterns.Of(["(", "(?=x)", "bad"]);
+
+        Assert.NotNull(patterns.Match("so bad"));
+        Assert.Null(patterns.Match("("));
+    }
+
+    [Fact]
+    public void Match_OfAnEndlessLineOrOneWithControlCharacters_IsShortAndPrintable()
+    {
+        var words = FailurePatterns.Of(["bad"]).Match("\u001b[31mbad\t" + new string('x', 4000))!;
+
+        Assert.InRange(words.Length, 500, 600);
+        Assert.DoesNotContain(words, char.IsControl);
+    }
+
+    [Fact]
+    public void Take_ALineInPieces_IsSeenOnceItIsWhole()
+    {
+        var watch = Watch(FailurePatterns.Of(["^bad line$"]));
+        Take(watch, "one\nbad");
+        Take(watch, " lin");
+        Assert.Empty(_found);
+
+        Take(watch, "e\nbad line\n");
+
+        Assert.Equal("bad line (failure pattern '^bad line$')", Assert.Single(_found));
+    }
+
+    [Fact]
+    public void Take_ALineOfSeveralThousandCharacters_IsLookedAtAsFarAsItIsKept()
+    {
+        var watch = Watch(FailurePatterns.Of(["near", "far"]));
+
+        Take(watch, new string('x', 5000) + "far\n");
+        Assert.Empty(_found);
+        Take(watch, new string('x', 3000) + "near\n");
+        Assert.Single(_found);
+    }
+
+    [Fact]
+    public void Take_PatternsThatComeInTheMiddleOfALine_AreTriedOnAllOfIt()
+    {
+        var patterns = FailurePatterns.None;
+        var watch = new StderrWatch(() => patterns, _found.Add);
+        Take(watch, "bad line\nbad ");
+        patterns = FailurePatterns.Of(["^bad line$"]);
+
+        Take(watch, "line\n");
+
+        Assert.Single(_found);
+    }
+
+    private StderrWatch Watch(FailurePatterns patterns) => new(() => patterns, _found.Add);
+
+    private static void Take(StderrWatch watch, string text) => watch.Take(Encoding.UTF8.GetBytes(text));
+}

@@ -1,0 +1,52 @@
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+/// <summary>What a person reads of a worker's end, or of one that is not well.</summary>
+public sealed class ExitEvidenceTests
+{
+    private static readonly GangState Running = new() { Spec = Specs.Gang().Build(), Stage = Stage.Running, Attempt = 3 };
+
+    [Theory]
+    [InlineData(UnhealthySource.Worker, "worker", "the worker says: bad")]
+    [InlineData(UnhealthySource.HealthCommand, "health command", "the health command bad")]
+    [InlineData(UnhealthySource.LogPattern, "log pattern", "on its stderr: bad")]
+    public void Find_AnUnhealthyWorker_SaysHowItWasSeen(object source, string seenBy, string evidence)
+    {
+        var failure = Find(Pod(AgentPhase.Running) with { Progress = new ProgressObservation(3, 5, 0, "", "bad") { UnhealthyBy = (UnhealthySource)source } })!;
+
+        Assert.Equal((FailureKind.HealthCheckFailed, seenBy, evidence), (failure.Kind, failure.SeenBy, failure.Evidence));
+    }
+
+    [Fact]
+    public void Find_WordsOfAnotherAttemptOrOfAWorkerThatDoesNotRun_IsNothing()
+    {
+        Assert.Null(Find(Pod(AgentPhase.Running) with { Progress = new ProgressObservation(2, 5, 0, "", "bad") }));
+        Assert.Null(Find(Pod(AgentPhase.Waiting) with { Progress = new ProgressObservation(3, 5, 0, "", "bad") }));
+        Assert.Null(Find(Pod(AgentPhase.Running) with { Progress = new ProgressObservation(3, 5, 0, "", "") }));
+    }
+
+    [Theory]
+    [InlineData(1, 0, "Traceback:\n  File x\nValueError: bad\n", FailureKind.ApplicationError, "exit code 1, ValueError: bad")]
+    [InlineData(1, 0, " 50%|##  |\r 51%|##  |\r", FailureKind.ApplicationError, "exit code 1, 51%|##  |")]
+    [InlineData(1, 0, "", FailureKind.ApplicationError, "exit code 1")]
+    [InlineData(139, 0, "", FailureKind.ApplicationError, "exit code 139 = 128 + 11 (SIGSEGV)")]
+    [InlineData(139, 11, "", FailureKind.Killed, "ended by signal 11 (SIGSEGV)")]
+    [InlineData(200, 0, "", FailureKind.ApplicationError, "exit code 200")]
+    public void Find_AnExit_SaysCodeSignalAndLastLine(int code, int signal, string tail, FailureKind kind, string evidence)
+    {
+        var failure = Find(Pod(AgentPhase.Exited, new WorkerExit { Code = code, Signal = signal, StderrTail = tail }))!;
+
+        Assert.Equal((kind, evidence, tail), (failure.Kind, failure.Evidence, failure.StderrTail));
+    }
+
+    private static Failure? Find(PodState pod) => ExitDetector.Find(new GangDraft(Running, DateTimeOffset.UnixEpoch), pod);
+
+    private static PodState Pod(AgentPhase phase, WorkerExit? exit = null) => new()
+    {
+        Name = "llm-trainer-0-1", Role = "trainer", Worker = new WorkerId("trainer", 0), Uid = "u", Connected = true,
+        Target = 3,
+        Agent = new AgentObservation { Instance = "i", Phase = phase, Attempt = 3, Exit = exit },
+    };
+}
