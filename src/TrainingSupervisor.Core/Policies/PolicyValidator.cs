@@ -88,12 +88,25 @@ internal static class PolicyValidator
     {
         var meant = roles.Where(r => rule.Role is null || r.Name == rule.Role).ToList();
         if (meant.Count == 0) return;
-        var who = rule.Role is null ? "no role of the gang has" : $"role '{rule.Role}' has not";
-        check(rung.Strategy != RecoveryStrategy.ReplaceWithSpare || meant.Any(r => r.Spares > 0), $"{path}.use",
-            $"ReplaceWithSpare needs spares, and {who} any; add WithSpares, or use RecreateFailed.");
+        void Needs(string field, string name, Func<RoleSpec, bool> has, string what, string instead) => check(meant.Any(has), $"{path}.{field}",
+            $"{name} needs {what}, and {(rule.Role is null ? "no role of the gang has that" : $"role '{rule.Role}' has not")}; {instead}.");
 
-        // RestartCell needs a role with cells, ShrinkGang one with fewer workers allowed, checkHealth one with a health check: each is one
-        // more check like that for spares as soon as roles have them.
+        switch (rung.Strategy)
+        {
+            case RecoveryStrategy.ReplaceWithSpare:
+                Needs("use", "ReplaceWithSpare", r => r.Spares > 0, "spares", "add WithSpares, or use RecreateFailed");
+                break;
+            case RecoveryStrategy.RestartCell:
+                Needs("use", "RestartCell", r => r.CellSize > 0, "cells", "divide the role into cells, or use Hybrid");
+                break;
+            case RecoveryStrategy.ShrinkGang:
+                Needs("use", "ShrinkGang", r => r.IsElastic, "a least number of workers", "say how few the role may go on with, or use Hybrid");
+                break;
+            default:
+                break;
+        }
+
+        if (rung.CheckHealth) Needs("checkHealth", "This", r => r.HealthCheck is not null, "a health check's command", "give the role one, or leave this out");
     }
 
     /// <summary>A rule that an earlier one, or several together, never let anything through to.</summary>

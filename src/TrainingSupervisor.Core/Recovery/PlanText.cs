@@ -31,10 +31,11 @@ internal static class PlanText
             }
 
             if (decision.AvoidNode && plan.Cause?.Node is { } node) Line("modifier", $"away from {node}, which is quarantined");
-            if (decision.Quiesce > TimeSpan.Zero) Line("modifier", $"surviving workers get up to {DurationText.Write(decision.Quiesce)} to save first");
             if (decision.CheckHealth) Line("modifier", "a worker stays in its Pod only if the health check passes");
         }
 
+        if (plan.QuiesceDeadline > TimeSpan.Zero) Line("modifier", $"running workers get up to {DurationText.Write(plan.QuiesceDeadline)} to save first");
+        if (plan.Scope != "gang") Line("scope", plan.Scope);
         foreach (var group in plan.Steps.GroupBy(s => (s.Step, s.Reason)).OrderBy(g => g.Count()).ThenBy(g => g.Key.Step))
         {
             Line("step", $"{group.Count()} {RecoveryPlan.Words(group.Key.Step)}: {group.Key.Reason}{Of(group.Select(s => s.Worker.ToString()))}");
@@ -42,6 +43,7 @@ internal static class PlanText
 
         if (!plan.AvoidNodes.IsEmpty) Line("avoids", $"{plan.AvoidNodes.Length} node{(plan.AvoidNodes.Length == 1 ? "" : "s")}{Of(plan.AvoidNodes)}");
         if (plan.NotBefore > plan.Decided) Line("backoff", $"workers start {DurationText.Write(plan.NotBefore - plan.Decided)} after the decision at the earliest");
+        if (plan.Estimate is { } estimate) Line("estimate", estimate.ToString());
         if (plan.Fallback > 0) Line("fallback", $"number {plan.Fallback}: the barrier was not complete in time");
         return text.ToString();
     }

@@ -205,6 +205,18 @@ public sealed class DecideTests
     }
 
     [Fact]
+    public void Decide_NodeBudget_CountsThatNodesRecoveriesOfKindsThatMayBlameIt()
+    {
+        var made = new RecoveryPolicy().Decide(After(Of(FailureKind.Killed)));
+        RecoveryEntry[] Three(FailureKind kind, string node) =>
+            [.. Enumerable.Range(0, 3).Select(i => RecoveryEntry.Of(Of(kind), made, i + 2, -1, Now) with { Node = node })];
+        bool Avoids(RecoveryEntry[] entries) => new RecoveryPolicy().Decide(After(Of(FailureKind.Killed), entries)).AvoidNode;
+        Assert.True(Avoids(Three(FailureKind.Evicted, "node-3")));
+        Assert.False(Avoids(Three(FailureKind.Evicted, "node-4")));
+        Assert.False(Avoids(Three(FailureKind.ApplicationError, "node-3")));
+    }
+
+    [Fact]
     public void Decide_Backoff_DoublesUpToTheLongestAndStartsAnewAfterProgress()
     {
         var policy = RecoveryPolicy.Create(p => p.WithBackoff(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(60)).WithoutNodeBudget());

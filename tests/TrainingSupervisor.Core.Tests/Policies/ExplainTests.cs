@@ -42,7 +42,7 @@ public sealed class ExplainTests(ITestOutputHelper output)
         foreach (var (what, times) in seen.OrderByDescending(s => s.Value)) output.WriteLine($"{times,7} {what}");
         Assert.InRange(done, Cases, int.MaxValue);
         // The comparison is worth something only if all of these were met often.
-        foreach (var what in new[] { "Running: Hybrid", "Running: FailGang", "Running: Ignore", "Running: RecreateFailed", "Barrier: Hybrid", "Saving: Hybrid", "Gathering: Hybrid" })
+        foreach (var what in new[] { "Running: Hybrid", "Running: FailGang", "Running: Ignore", "Running: RecreateFailed", "Running: RestartCell", "Running: ReplaceWithSpare", "Running: ShrinkGang", "Barrier: Hybrid", "Saving: Hybrid", "Gathering: Hybrid" })
         {
             Assert.InRange(seen.GetValueOrDefault(what), 100, Cases);
         }
@@ -52,9 +52,15 @@ public sealed class ExplainTests(ITestOutputHelper output)
     private static IEnumerable<(GangState State, DateTimeOffset Now)> States(int seed, Random random)
     {
         var window = random.Next(3) switch { 0 => 0, 1 => 50, _ => random.Next(1, 10_000) };
+        var (cells, shrinks) = (random.Next(3) == 0, random.Next(3) == 0);
         var spec = Specs.Gang(random.Next(1, 5), random.Next(0, 3), g => g
             .WithGatherWindow(TimeSpan.FromMilliseconds(window))
-            .AddRole("evaluator", r => r.WithCount(random.Next(1, 3)).WithImage("x").WithCommand("x").WithAgentInImage("/agent"))
+            .AddRole("evaluator", r =>
+            {
+                r.WithCount(cells || shrinks ? 4 : random.Next(1, 3)).WithImage("x").WithCommand("x").WithAgentInImage("/agent");
+                if (cells) r.WithCells(2);
+                if (shrinks) r.WithMinWorkers(2, multipleOf: 2);
+            })
             .WithQuiesce(TimeSpan.FromSeconds(random.Next(0, 2)))
             .WithPolicy(p => p.WithBudget(1000, TimeSpan.FromHours(1)).WithoutNodeBudget())).Build();
         var world = new World(seed, spec, nodes: 16);

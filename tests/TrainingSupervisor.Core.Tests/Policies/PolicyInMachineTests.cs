@@ -67,6 +67,20 @@ public sealed class PolicyInMachineTests
     }
 
     [Fact]
+    public void Step_FailureAfterATakeoverWithoutANewStep_IsCountedFromTheFurthestStepBefore()
+    {
+        var world = Started(p => p.WithBudget(5, Hour));
+        world.Progress(world.PodOf(1), 500);
+        world.Exit(world.PodOf(2), 3);
+        world.Run(Soon);
+        world.CrashSupervisor(500);
+        world.Run(Soon);
+        world.Exit(world.PodOf(3), 3);
+        world.Run(Soon);
+        Assert.Equal([500, 500], world.State.Recoveries.Select(e => e.BestStep));
+    }
+
+    [Fact]
     public void Step_IgnoredFailureOfAHigherRankBesideAnother_DoesNotHideIt()
     {
         var world = Started(p => p.On(FailureKind.NodeUnhealthy, RecoveryStrategy.Ignore));
@@ -137,12 +151,12 @@ public sealed class PolicyInMachineTests
     }
 
     [Fact]
-    public void Step_RuleQuiesces_SurvivorsGetTheTimeAndTheFailedWorkerDoesNot()
+    public void Step_RuleQuiesces_NobodyIsRestartedBeforeTheTimeIsUp()
     {
         var world = Started(p => p.OnAny(r => r.Use(RecoveryStrategy.Hybrid).Quiesce(TimeSpan.FromSeconds(3))));
         world.Exit(world.PodOf(0), 3);
         world.Run(TimeSpan.FromSeconds(2));
-        Assert.Equal(1, world.Restarts);
+        Assert.Equal((0, 2), (world.Restarts, world.State.Attempt));
         world.Run(TimeSpan.FromSeconds(5));
         Assert.Equal((4, 2, Stage.Running), (world.Restarts, world.State.Attempt, world.State.Stage));
     }
@@ -175,6 +189,8 @@ public sealed class PolicyInMachineTests
             Reason = decision.Reason,
             Steps = [.. Enumerable.Range(0, 10_000).Select(i => new WorkerStep(new WorkerId("trainer", i), i == 7 ? RecoveryStep.Recreate : RecoveryStep.RestartInPlace, i == 7 ? "it hangs" : "its Pod is healthy"))],
             AvoidNodes = ["node-7"],
+            QuiesceDeadline = decision.Quiesce,
+            Estimate = new RecoveryEstimate(TimeSpan.FromSeconds(42.5), TimeSpan.FromSeconds(37), Learned: false),
             Decided = DateTimeOffset.UnixEpoch,
             NotBefore = DateTimeOffset.UnixEpoch.AddSeconds(40),
         };
@@ -186,11 +202,12 @@ public sealed class PolicyInMachineTests
             because     the default for Hang: Hybrid, rung 1 of 2
             budget      gang: 0 of 20 recoveries within 1h spent before this
             budget      node node-7: 0 of 3 recoveries within 24h spent before this
-            modifier    surviving workers get up to 20s to save first
+            modifier    running workers get up to 20s to save first
             step        1 recreate: it hangs (trainer-7)
             step        9999 restart in place: its Pod is healthy (trainer-0, trainer-1, trainer-2, trainer-3, trainer-4 and 9994 more)
             avoids      1 node (node-7)
             backoff     workers start 40s after the decision at the earliest
+            estimate    about 42.5 s (a first guess), and 37 s of training again
 
             """,
             plan.ToText());

@@ -84,5 +84,17 @@ public sealed class PolicyValidatorTests
     }
 
     [Fact]
+    public void Build_StrategyOrModifierThatNoRoleCanDo_IsNamedAndOtherwiseRight()
+    {
+        Only("policy.rules[0].use: RestartCell needs cells", p => p.On(FailureKind.Killed, RecoveryStrategy.RestartCell));
+        Only("policy.rules[0].then[0].use: ShrinkGang needs a least number of workers", p => p.On(FailureKind.Killed, r => r.Use(RecoveryStrategy.Hybrid).Then(RecoveryStrategy.ShrinkGang, 1, Minute)));
+        Only("policy.rules[0].checkHealth: This needs a health check's command", p => p.On(FailureKind.Killed, r => r.Use(RecoveryStrategy.Hybrid).CheckHealth()));
+        Specs.Gang(more: g => g
+            .AddRole("able", r => r.WithCount(4).WithCells(2).WithMinWorkers(2, multipleOf: 2).WithHealthCheck(["check"]).WithImage("x").WithCommand("x").WithAgentInImage("/agent"))
+            .WithPolicy(p => p.On(FailureKind.Killed, RecoveryStrategy.RestartCell).On(FailureKind.Hang, RecoveryStrategy.ShrinkGang)
+                .On(FailureKind.Evicted, r => r.Use(RecoveryStrategy.Hybrid).CheckHealth()))).Build();
+    }
+
+    [Fact]
     public void On_NoKinds_Throws() => Assert.Throws<ArgumentException>(() => RecoveryPolicy.Create(p => p.On([], RecoveryStrategy.Hybrid)));
 }

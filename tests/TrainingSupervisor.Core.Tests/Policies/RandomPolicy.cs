@@ -65,13 +65,11 @@ internal static class RandomPolicy
         return rung;
     }
 
-    // What restarts nothing has neither modifiers nor a rung after it; what spares or cells are needed for is left to tests of their own.
+    // What restarts nothing has neither modifiers nor a rung after it.
     private static RecoveryStrategy Strategy(Random random, bool rungFollows)
     {
         var strategy = Pick(random, Strategies);
-        return rungFollows && strategy is (RecoveryStrategy.FailGang or RecoveryStrategy.Ignore) ? RecoveryStrategy.Hybrid
-            : strategy is RecoveryStrategy.ReplaceWithSpare or RecoveryStrategy.RestartCell or RecoveryStrategy.ShrinkGang ? RecoveryStrategy.RecreateFailed
-            : strategy;
+        return rungFollows && strategy is (RecoveryStrategy.FailGang or RecoveryStrategy.Ignore) ? RecoveryStrategy.Hybrid : strategy;
     }
 
     private static (int Recoveries, TimeSpan Window, int PaidBackAfter) Budget(Random random, TimeSpan longest) =>

@@ -11,7 +11,7 @@ public sealed class RestartRulesTests
         var rule = Assert.Single(Compile(p => p.OnExitCode([13], RecoveryStrategy.RecreateGang)));
 
         Assert.Equal(("RestartAllContainers", "NotIn"), (rule.Action, rule.ExitCodes.OperatorProperty));
-        Assert.Equal([0, 13, 88, 128], rule.ExitCodes.Values.Select(v => v!.Value));
+        Assert.Equal([0, 13, 88, 128, 137], rule.ExitCodes.Values.Select(v => v!.Value));
     }
 
     [Fact]
