@@ -46,6 +46,25 @@ internal sealed class World
     public int Restarts { get; private set; }
     public double LossRate { get; set; }
 
+    /// <summary>Who was asked to save, and when; each answers after so long.</summary>
+    public List<(DateTimeOffset At, string Pod)> Quiesced { get; } = [];
+    public double SaveMilliseconds { get; set; } = 500;
+
+    /// <summary>What a Node says changes, and is told at once.</summary>
+    public void Change(SimNode node, Action<SimNode> change)
+    {
+        change(node);
+        if (node.Healthy) Post(new NodeSeen(node.Seen(Now)));
+    }
+
+    public void Tell(GangInput input) => Post(input);
+
+    public void Add(string node)
+    {
+        Nodes.Add(new SimNode(node));
+        Renew(Nodes[^1]);
+    }
+
     /// <summary>What creates the Pods of an adopted gang.</summary>
     public SimController? Controller { get; }
 
@@ -288,7 +307,7 @@ internal sealed class World
                 Must(!State.IsOver ? Record!.Attempt >= State.Attempt : true, $"{delete.Name} deleted before its record");
                 if (!State.IsOver && Pods.TryGetValue(delete.Name, out var victim) && victim.Uid == delete.Uid)
                 {
-                    Must(victim.Faulty || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
+                    Must(victim.Faulty || victim.Node is null or { Troubled: true } || victim is { Request.Worker: null, Rank: < 0 } || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
                 }
 
                 AtApi(Random.Next(1, 50), () => Delete(delete.Name, delete.Uid, delete.Force));
@@ -300,6 +319,11 @@ internal sealed class World
             case ReleaseGang release:
                 Must(!Spec.IsAdopted || release.Targets.All(t => Record!.Adopted.ContainsValue($"{t.Pod}/{t.PodUid}")), "a Pod is released that the record does not know");
                 foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
+                break;
+            case QuiesceWorker quiesce:
+                Quiesced.Add((Now, quiesce.Pod));
+                ToAgent(quiesce.Pod, quiesce.PodUid, term, pod =>
+                    After(SaveMilliseconds, () => Post(new QuiesceAnswered(pod.Name, pod.Uid, quiesce.Attempt, Saved: true))));
                 break;
             case HaltAgent halt:
                 ToAgent(halt.Pod, halt.PodUid, term, pod => End(pod, halt.ExitCode == 0 ? PodPhase.Succeeded : PodPhase.Failed, halt.ExitCode));
@@ -360,7 +384,8 @@ internal sealed class World
         if (pod.Phase != AgentPhase.Waiting || attempt < pod.Attempt) return;
         foreach (var other in Everything.Where(p => p.Alive && p.Phase == AgentPhase.Running))
         {
-            Must(other.Attempt == attempt, $"{other.Name} runs attempt {other.Attempt} beside {pod.Name} in {attempt}");
+            var cell = Spec.Roles[0].CellSize;
+            Must(other.Attempt == attempt || (cell > 0 && other.Rank / cell != rank / cell), $"{other.Name} runs attempt {other.Attempt} beside {pod.Name} in {attempt}");
             Must(other.Rank != rank, $"rank {rank} twice: {other.Name} and {pod.Name}");
         }
 
@@ -388,9 +413,16 @@ internal sealed class World
     {
         if (pod.Removed || pod.Node is not null) return;
         var used = Everything.Where(p => p.Node is not null && !p.Ended && p != pod && !p.Removed).Select(p => p.Node).ToHashSet();
-        var free = Nodes.Where(n => n.Healthy && !pod.Request.AvoidNodes.Contains(n.Name) && !used.Contains(n)).ToList();
+        var free = Nodes.Where(n => n is { Healthy: true, Cordoned: false } && !pod.Request.AvoidNodes.Contains(n.Name) && !used.Contains(n)
+            && pod.Request.NodeSelector.All(l => n.Seen(Now).Labels.GetValueOrDefault(l.Key) == l.Value)).ToList();
         if (free.Count == 0)
         {
+            if (!pod.Unschedulable)
+            {
+                pod.Unschedulable = true;
+                Post(new PodSeen(pod.Observe()));
+            }
+
             After(500, () => Place(pod));
             return;
         }
@@ -402,7 +434,7 @@ internal sealed class World
 
     private void Boot(SimPod pod)
     {
-        if (pod.Removed || pod.Ended || pod.Node is not { Dead: false }) return;
+        if (pod.Removed || pod.Ended || pod.Node is not { Dead: false } || (pod.NeverBoots && pod.Instance > 0)) return;
         pod.Alive = true;
         pod.Connected = false;
         pod.Instance++;
@@ -523,6 +555,10 @@ internal sealed class SimNode(string name)
 {
     public string Name { get; } = name;
     public string Rack { get; set; } = "";
+    public bool Cordoned { get; set; }
+    public bool Troubled => Cordoned || Reported is not null || Conditions.Length > 0;
+    public ImmutableArray<NodeCondition> Conditions { get; set; } = [];
+    public string? Reported { get; set; }
     public bool EverFaulty { get; private set; }
     public bool Dead { get; set => EverFaulty |= field = value; }
     public bool Partitioned { get; set => EverFaulty |= field = value; }
@@ -530,7 +566,7 @@ internal sealed class SimNode(string name)
     public bool Healthy => !Dead && !Partitioned;
 
     public NodeObservation Seen(DateTimeOffset now) =>
-        new() { Name = Name, Labels = Rack.Length == 0 ? ImmutableDictionary<string, string>.Empty : ImmutableDictionary<string, string>.Empty.Add("rack", Rack), Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = TimeSpan.FromSeconds(4) };
+        new() { Name = Name, Labels = Rack.Length == 0 ? ImmutableDictionary<string, string>.Empty : ImmutableDictionary<string, string>.Empty.Add("rack", Rack), Unschedulable = Cordoned, Conditions = Conditions, Reported = Reported, Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = TimeSpan.FromSeconds(4) };
 }
 
 internal sealed class SimPod(PodRequest request, string uid)
@@ -543,7 +579,11 @@ internal sealed class SimPod(PodRequest request, string uid)
     public bool Connected { get; set; }
     public DateTimeOffset CutSince { get; set; }
     public bool Faulty { get; set; }
+
+    /// <summary>Its containers do not come back from a restart.</summary>
+    public bool NeverBoots { get; set; }
     public bool Removed { get; set; }
+    public bool Unschedulable { get; set; }
     public bool Deleting { get; set; }
     public bool Ended => PodPhase is PodPhase.Failed or PodPhase.Succeeded;
     public PodPhase PodPhase { get; set; } = PodPhase.Pending;
@@ -566,6 +606,8 @@ internal sealed class SimPod(PodRequest request, string uid)
         Node = Node?.Name,
         Phase = PodPhase,
         Deleting = Deleting,
+        UnschedulableReason = Unschedulable && Node is null ? "Unschedulable" : null,
+        UnschedulableMessage = Unschedulable && Node is null ? "0/8 nodes are available" : null,
         Containers = Node is null ? [] :
         [
             new ContainerObservation

@@ -1,0 +1,192 @@
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+/// <summary>Nodes that are about to go or are broken: workers are moved, in time and no sooner; and what is left alone.</summary>
+public sealed class MoveTests
+{
+    private static World Started(int spares = 0, int nodes = 8, Action<GangBuilder>? more = null)
+    {
+        var world = new World(1, Specs.Gang(4, spares, more).Build(), nodes);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal((GangPhase.Running, Stage.Running, 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
+        return world;
+    }
+
+    private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
+
+    [Fact]
+    public void Step_NodeCordonedWithoutSpare_TrainsOnUntilAReplacementWaits()
+    {
+        var world = Started(more: g => g.WithQuiesce(TimeSpan.FromSeconds(30)));
+        var old = world.PodOf(2);
+        world.Change(old.Node!, n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(15));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Equal((FailureKind.NodeDraining, RecoveryStep.ReplaceWithSpare), (LastPlan(world).Cause!.Kind, LastPlan(world).Steps[2].Step));
+        Assert.NotEqual(old.Node, world.PodOf(2).Node);
+        var created = world.Events.OfType<WorkerChanged>().First(e => e.Worker is { Worker: null, State: "Waiting" }).At;
+        Assert.True(created <= LastPlan(world).Decided, "the gang was interrupted before its replacement waited");
+        Assert.Equal(4, world.Quiesced.Count);
+        // Nobody is told to restart before all have saved.
+        Assert.All(world.Quiesced, q => Assert.True(q.At >= LastPlan(world).Decided));
+        Assert.DoesNotContain(world.State.Pods.Values, p => p is { Worker: null, Doomed: false });
+    }
+
+    [Fact]
+    public void Step_NodeUncordonedBeforeTheReplacementWaits_NobodyMoves()
+    {
+        var world = Started(nodes: 4);
+        var node = world.PodOf(2).Node!;
+        world.Change(node, n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(3));
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        world.Change(node, n => n.Cordoned = false);
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        Assert.Equal(4, world.Pods.Count);
+    }
+
+    [Fact]
+    public void Step_NodeWithoutPodsOfTheGangCordoned_IsLeftAlone()
+    {
+        var world = Started();
+        var used = world.Pods.Values.Select(p => p.Node).ToHashSet();
+        world.Change(world.Nodes.First(n => !used.Contains(n)), n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        Assert.DoesNotContain(world.Events, e => e is FailureDetected);
+    }
+
+    [Theory]
+    [InlineData("KernelDeadlock", true, FailureKind.NodeUnhealthy)]
+    [InlineData("AcceleratedHardwareReady", false, FailureKind.NodeUnhealthy)]
+    [InlineData("PreemptScheduled", true, FailureKind.NodeDraining)]
+    [InlineData("MyGpuIsSick", true, FailureKind.NodeUnhealthy)]
+    public void Step_ConditionThatMeansTrouble_MovesTheWorker(string type, bool status, FailureKind kind)
+    {
+        var world = Started(spares: 1, more: g => g.WithNodeCondition("MyGpuIsSick"));
+        var old = world.PodOf(1).Node!;
+        world.Change(old, n => n.Conditions = [new NodeCondition(type, "Why", "what was seen") { Status = status }]);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2, kind), (world.State.Stage, world.State.Attempt, LastPlan(world).Cause!.Kind));
+        Assert.Contains("what was seen", LastPlan(world).Cause!.Evidence, StringComparison.Ordinal);
+        Assert.NotEqual(old, world.PodOf(1).Node);
+    }
+
+    [Theory]
+    [InlineData("KernelDeadlock", false)]
+    [InlineData("AcceleratedHardwareReady", true)]
+    [InlineData("MemoryPressure", true)]
+    [InlineData("SomethingElse", true)]
+    public void Step_ConditionThatMeansNothing_IsLeftAlone(string type, bool status)
+    {
+        var world = Started();
+        world.Change(world.PodOf(1).Node!, n => n.Conditions = [new NodeCondition(type, "Why", "") { Status = status }]);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+    }
+
+    [Fact]
+    public void Step_HealthSystemReportsTheNode_MovesTheWorkerWithItsWords()
+    {
+        var world = Started(spares: 1);
+        world.Change(world.PodOf(3).Node!, n => n.Reported = "NodeUnhealthy: Xid 79 on GPU 3");
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Equal(new WorkerId("trainer", 3), LastPlan(world).Cause!.Worker);
+        Assert.Contains("Xid 79 on GPU 3", LastPlan(world).Cause!.Evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Step_QuarantineOver_NodeIsForgiven()
+    {
+        var world = Started(spares: 1, more: g => g.WithQuarantine(TimeSpan.FromMinutes(10)));
+        var lost = world.PodOf(1).Node!;
+        world.Partition(lost);
+        world.Run(TimeSpan.FromSeconds(30));
+        world.Heal(lost);
+        Assert.True(Quarantine.Holds(world.State, lost.Name, world.Now));
+        world.Run(TimeSpan.FromMinutes(10));
+
+        Assert.False(Quarantine.Holds(world.State, lost.Name, world.Now));
+    }
+
+    [Fact]
+    public void Step_NoOtherNodeThanTheOneInQuarantine_IsForgivenWhenItLooksWell()
+    {
+        var world = Started(nodes: 4);
+        var lost = world.PodOf(1).Node!;
+        world.Partition(lost);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal(Stage.Barrier, world.State.Stage);
+        world.Heal(lost);
+        world.Run(TimeSpan.FromSeconds(40));
+
+        Assert.Equal((GangPhase.Running, Stage.Running, 2), (world.State.Phase, world.State.Stage, world.State.Attempt));
+        Assert.Contains(world.Events, e => e is FailureDetected { Failure.Kind: FailureKind.Unschedulable });
+    }
+
+    [Fact]
+    public void Step_RestartInPlaceNeverComesBack_GetsAnotherPod()
+    {
+        var world = Started(more: g => g.WithRestartDeadline(TimeSpan.FromSeconds(20)));
+        var stuck = world.PodOf(2);
+        stuck.NeverBoots = true;
+        world.Exit(world.PodOf(0), 3);
+        world.Run(TimeSpan.FromSeconds(19));
+        Assert.Equal(Stage.Barrier, world.State.Stage);
+        stuck.Faulty = true;
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Contains(world.Events, e => e is FailureDetected { Failure: { Kind: FailureKind.RestartStuck, Worker.Index: 2 } });
+        Assert.NotEqual(stuck.Name, world.State.Workers[2]);
+    }
+
+    [Fact]
+    public void Step_WithoutFencing_ReplacementIsOrderedWithinTenSeconds()
+    {
+        var world = Started(more: g => g.WithoutFencing());
+        var lost = world.PodOf(1);
+        var at = world.Now;
+        world.Kill(lost.Node!);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.True(LastPlan(world).Decided - at < TimeSpan.FromSeconds(10));
+        Assert.NotEqual(lost.Name, world.State.Workers[1]);
+    }
+
+    [Theory]
+    [InlineData("a", RecoveryStep.ReplaceWithSpare)]
+    [InlineData("b", RecoveryStep.Recreate)]
+    public void Step_SparePoolOfALabel_ServesOnlyWorkersOnNodesWithIt(string rack, RecoveryStep step)
+    {
+        var spec = Gang.Create("llm").AddRole("trainer", r => r
+            .WithCount(4).WithSpares(1, "rack", "a").WithImage("train:1").WithCommand("train").WithAgentInImage("/agent"))
+            .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1)).Build();
+        var world = new World(1, spec, 8);
+        for (var i = 0; i < 8; i++)
+        {
+            var own = i % 2 == 0 ? "a" : "b";
+            world.Change(world.Nodes[i], n => n.Rack = own);
+        }
+
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal(Stage.Running, world.State.Stage);
+        var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
+        Assert.Equal("a", spare.Node!.Rack);
+        var rank = Enumerable.Range(0, 4).First(r => world.PodOf(r).Node!.Rack == rack);
+        world.KillContainer(world.PodOf(rank));
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2, step), (world.State.Stage, world.State.Attempt, LastPlan(world).Steps[rank].Step));
+    }
+}
