@@ -100,6 +100,12 @@ internal static class Adoption
             if (draft.Now >= due && draft.Find(pod.Name) is { Doomed: false } remains) draft.Put(remains with { Doomed = true });
             draft.WakeAt(due);
         }
+
+        // Its name stays taken for as long as its node is away: the controller can make no other until somebody deletes it by force.
+        foreach (var pod in idle.Where(p => p is { Gone: false, Connected: false, Pod.Deleting: true } && HasFreePlace(draft, p)))
+        {
+            if (draft.NodeOf(pod) is { } node && NodeHealth.IsLost(draft, node) && draft.Find(pod.Name) is { Doomed: false } stuck) draft.Put(stuck with { Doomed = true });
+        }
     }
 
     /// <summary>Pods have taken places since the record was written: it must know them before they may run. True if that is to come first.</summary>

@@ -263,7 +263,7 @@ internal static class Barrier
     {
         var plan = draft.State.Plan!;
         var starting = draft.State.Phase == GangPhase.Starting;
-        var deadline = draft.State.StageSince + (starting ? draft.Spec.StartDeadline : draft.Spec.BarrierDeadline);
+        var deadline = draft.State.BarrierSince + (starting ? draft.Spec.StartDeadline : draft.Spec.BarrierDeadline);
         draft.WakeAt(deadline);
         if (draft.Now < deadline)
         {

@@ -72,6 +72,10 @@ internal sealed record GangState
     public int QuiescingAttempt { get; init; }
     public DateTimeOffset QuiescingSince { get; init; }
     public int QuiescedAttempt { get; init; }
+    public DateTimeOffset QuiescedAt { get; init; }
+
+    /// <summary>Since when the barrier waits for workers, and not for what they save first.</summary>
+    public DateTimeOffset BarrierSince => QuiescedAttempt == Attempt && QuiescedAt > StageSince ? QuiescedAt : StageSince;
     public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
     public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;

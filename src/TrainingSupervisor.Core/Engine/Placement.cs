@@ -66,10 +66,11 @@ internal static class Placement
     {
         if (draft.State.Phase == GangPhase.Starting) return false;
         var missing = Missing(draft);
-        if (missing.Count == 0) return false;
+        // Whoever is late with a restart has a deadline of its own, and its Pod is well.
+        if (missing.Count == 0 || missing.Any(p => p.Planned is not (RecoveryStep.Recreate or RecoveryStep.ReplaceWithSpare))) return false;
         var roles = missing.Select(p => draft.Spec.Role(p.Role)).Distinct().ToList();
         if (roles.Any(r => !r.IsElastic)) return false;
-        var deadline = draft.State.StageSince + roles.Max(r => r.ShrinkDeadline);
+        var deadline = draft.State.BarrierSince + roles.Max(r => r.ShrinkDeadline);
         if (draft.Now < deadline)
         {
             draft.WakeAt(deadline);

@@ -29,7 +29,7 @@ internal static class Quiescence
         }
 
         if (awaited > 0) draft.Notice($"{awaited} workers did not say in {plan.QuiesceDeadline.TotalSeconds:0.#} s that they have saved; going on without");
-        draft.Set(s => s with { QuiescedAttempt = plan.Attempt });
+        draft.Set(s => s with { QuiescedAttempt = plan.Attempt, QuiescedAt = draft.Now });
         return false;
     }
 

@@ -7,14 +7,35 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 public sealed class NeverTests
 {
     [Fact]
-    public void Machine_RandomFaults_KeepsEveryNeverAndEnds() =>
+    public void Machine_RandomFaults_KeepsEveryNeverAndEnds() => Check((_, g) => g);
+
+    [Fact]
+    public void Machine_RandomFaultsInAGangThatMayShrink_KeepsEveryNeverAndEnds() => Check((random, g) => g
+        .WithQuiesce(TimeSpan.FromSeconds(random.Next(1, 4))).WithQuarantine(TimeSpan.FromMinutes(random.Next(0, 3))), moves: true, role: (random, workers, r) =>
+        {
+            if (workers > 1) r.WithMinWorkers(random.Next(1, workers), 1, TimeSpan.FromSeconds(random.Next(1, 20)));
+        });
+
+    [Fact]
+    public void Machine_RandomFaultsInCells_KeepsEveryNeverAndEnds() => Check(
+        (_, g) => g.WithPolicy(p => p.OnAny(RecoveryStrategy.RestartCell).WithBudget(100, TimeSpan.FromHours(1))), moves: true,
+        role: (_, workers, r) => r.WithCells(workers % 2 == 0 ? 2 : 1));
+
+    private static void Check(Func<Random, GangBuilder, GangBuilder> more, bool moves = false, Action<Random, int, RoleBuilder>? role = null) =>
         Gen.Int[0, int.MaxValue - 1].Sample(
             seed =>
             {
                 var random = new Random(seed);
                 var spares = random.Next(0, 3);
-                var world = new World(seed, Specs.Gang(random.Next(1, 7), spares, g => g
-                    .WithBarrierDeadline(TimeSpan.FromSeconds(60)).WithPolicy(p => p.WithBudget(100, TimeSpan.FromHours(1)))).Build(), nodes: 24)
+                var workers = random.Next(1, 7);
+                var spec = more(random, Gang.Create("llm").AddRole("trainer", r =>
+                    {
+                        r.WithCount(workers).WithSpares(spares).WithImage("train:1").WithCommand("train").WithAgentInImage("/agent");
+                        role?.Invoke(random, workers, r);
+                    })
+                    .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1))
+                    .WithBarrierDeadline(TimeSpan.FromSeconds(60)).WithPolicy(p => p.WithBudget(100, TimeSpan.FromHours(1)))).Build();
+                var world = new World(seed, spec, nodes: 24)
                 {
                     LossRate = random.NextDouble() * 0.2,
                 };
@@ -22,15 +43,17 @@ public sealed class NeverTests
                 var faults = random.Next(1, 12);
                 for (var i = 0; i < faults && !world.State.IsOver; i++)
                 {
-                    Fault(world, random);
+                    if (moves && random.Next(3) == 0) Trouble(world, random);
+                    else Fault(world, random);
                     world.Run(TimeSpan.FromMilliseconds(random.Next(0, random.Next(2) == 0 ? 300 : 12000)));
                 }
 
                 foreach (var node in world.Nodes) world.Heal(node);
+                foreach (var node in world.Nodes.Where(n => n.Troubled)) world.Change(node, Well);
                 world.LossRate = 0;
                 world.Run(TimeSpan.FromMinutes(12));
                 Assert.True(
-                    world.State.Phase == GangPhase.Running && world.Settled && world.State.Workers.All(n => world.State.Pods[n].Runs(world.State.Attempt)),
+                    world.State.Phase == GangPhase.Running && world.Settled && world.State.Workers.All(n => world.State.Pods[n].Runs(world.State.Pods[n].Target)),
                     $"seed {seed}: {world.State.Phase}/{world.State.Stage} attempt {world.State.Attempt} {world.State.Outcome}\n"
                     + string.Join('\n', world.Log) + "\n" + string.Join('\n', world.State.Pods.Values.Select(p =>
                         $"{p.Name} {p.Agent?.Phase} {p.Agent?.Attempt} connected={p.Connected} gone={p.Gone} doomed={p.Doomed} pod={p.Pod?.Phase} deleting={p.Pod?.Deleting} node={p.Node} mayRun={p.MayRun} ran={p.RanAttempt}")));
@@ -53,6 +76,24 @@ public sealed class NeverTests
 
         Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
         Assert.InRange(world.Writes - before, 2 + failed, (2 * failed) + 4);
+    }
+
+    private static void Well(SimNode node)
+    {
+        node.Cordoned = false;
+        node.Conditions = [];
+    }
+
+    /// <summary>A node that is about to go, or says that it is broken; and is well again, or not.</summary>
+    private static void Trouble(World world, Random random)
+    {
+        var nodes = world.Nodes.Where(n => n is { Healthy: true, Troubled: false }).ToList();
+        if (nodes.Count < 17) return;
+        var pods = world.Pods.Values.Where(p => p.Node is { Healthy: true, Troubled: false }).ToList();
+        var node = pods.Count > 0 && random.Next(4) > 0 ? pods[random.Next(pods.Count)].Node! : nodes[random.Next(nodes.Count)];
+        if (random.Next(2) == 0) world.Change(node, n => n.Cordoned = true);
+        else world.Change(node, n => n.Conditions = [new Observations.NodeCondition(random.Next(2) == 0 ? "KernelDeadlock" : "PreemptScheduled", "Why", "")]);
+        if (random.Next(2) == 0) world.After(random.Next(0, 15000), () => world.Change(node, Well));
     }
 
     internal static void Fault(World world, Random random)

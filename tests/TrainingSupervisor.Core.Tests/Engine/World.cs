@@ -54,6 +54,7 @@ internal sealed class World
     public void Change(SimNode node, Action<SimNode> change)
     {
         change(node);
+        node.EverTroubled |= node.Troubled;
         if (node.Healthy) Post(new NodeSeen(node.Seen(Now)));
     }
 
@@ -307,7 +308,7 @@ internal sealed class World
                 Must(!State.IsOver ? Record!.Attempt >= State.Attempt : true, $"{delete.Name} deleted before its record");
                 if (!State.IsOver && Pods.TryGetValue(delete.Name, out var victim) && victim.Uid == delete.Uid)
                 {
-                    Must(victim.Faulty || victim.Node is null or { Troubled: true } || victim is { Request.Worker: null, Rank: < 0 } || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
+                    Must(victim.Faulty || victim.Node is null or { EverTroubled: true } || victim is { Request.Worker: null, Rank: < 0 } || State.Plan!.Fallback > 0 || State.Plan!.Strategy == RecoveryStrategy.RecreateGang, $"{delete.Name} is healthy and deleted");
                 }
 
                 AtApi(Random.Next(1, 50), () => Delete(delete.Name, delete.Uid, delete.Force));
@@ -557,6 +558,9 @@ internal sealed class SimNode(string name)
     public string Rack { get; set; } = "";
     public bool Cordoned { get; set; }
     public bool Troubled => Cordoned || Reported is not null || Conditions.Length > 0;
+
+    /// <summary>A plan that was made for it is carried out, though it be well again.</summary>
+    public bool EverTroubled { get; set; }
     public ImmutableArray<NodeCondition> Conditions { get; set; } = [];
     public string? Reported { get; set; }
     public bool EverFaulty { get; private set; }
