@@ -84,4 +84,8 @@ public sealed record WorkerStatus(WorkerId? Worker, int Rank, string Pod, string
 /// <param name="Attempt">Its attempt.</param>
 /// <param name="Workers">Its workers by rank, then its spares.</param>
 /// <param name="Outcome">Why it has ended, if it has.</param>
-public sealed record GangStatus(GangPhase Phase, int Attempt, ImmutableArray<WorkerStatus> Workers, string? Outcome);
+public sealed record GangStatus(GangPhase Phase, int Attempt, ImmutableArray<WorkerStatus> Workers, string? Outcome)
+{
+    /// <summary>Nodes that have failed, by name: avoided by new Pods until <see cref="QuarantinedNode.Until"/>, and remembered for a day after that.</summary>
+    public ImmutableSortedDictionary<string, QuarantinedNode> Quarantined { get; init; } = ImmutableSortedDictionary<string, QuarantinedNode>.Empty;
+}

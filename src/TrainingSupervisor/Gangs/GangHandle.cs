@@ -54,6 +54,12 @@ public sealed class GangHandle
         return _runner.Explain(failure);
     }
 
+    /// <summary>
+    /// Asks for the workers that a shrunk gang does without (<see cref="RoleBuilder.WithMinWorkers"/>). The gang is interrupted once as many spares
+    /// wait at the barrier as make a step upwards, and not before. Without effect on a gang that has all its workers.
+    /// </summary>
+    public void RequestGrow() => _runner.Post(new Engine.GrowRequested());
+
     /// <summary>Reports a failure that something else has noticed, a health system for example.</summary>
     /// <param name="failure">The failure; name the worker or its Pod if it concerns one.</param>
     public void ReportFailure(Failure failure)

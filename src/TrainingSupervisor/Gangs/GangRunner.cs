@@ -54,7 +54,7 @@ internal sealed class GangRunner : IAsyncDisposable
             var workers = state.Workers.Select((name, rank) => GangDraft.Status(state.Pods[name], rank));
             var spares = state.Pods.Values.Where(p => p.Worker is null && !p.Doomed).OrderBy(p => p.Name, StringComparer.Ordinal)
                 .Select(p => GangDraft.Status(p, -1));
-            return new GangStatus(state.Phase, state.Attempt, [.. workers, .. spares], state.Outcome);
+            return new GangStatus(state.Phase, state.Attempt, [.. workers, .. spares], state.Outcome) { Quarantined = state.Quarantined };
         }
     }
 
