@@ -154,6 +154,7 @@ public sealed class PolicyInMachineTests
     public void Step_RuleQuiesces_NobodyIsRestartedBeforeTheTimeIsUp()
     {
         var world = Started(p => p.OnAny(r => r.Use(RecoveryStrategy.Hybrid).Quiesce(TimeSpan.FromSeconds(3))));
+        world.SaveMilliseconds = 60_000;
         world.Exit(world.PodOf(0), 3);
         world.Run(TimeSpan.FromSeconds(2));
         Assert.Equal((0, 2), (world.Restarts, world.State.Attempt));
