@@ -36,7 +36,7 @@ internal static class Barrier
         // Who gave up a place runs the older attempt until it is told, too.
         foreach (var pod in draft.Pods.Where(p => p is { Idle: true, Doomed: false }).ToList())
         {
-            Command(draft, pod, draft.Spec.Role(pod.Role).Sidecar ? RecoveryStep.RestartInPlace : RecoveryStep.RestartProcess);
+            Command(draft, pod, draft.Spec.IsSidecar(pod.Role) ? RecoveryStep.RestartInPlace : RecoveryStep.RestartProcess);
         }
 
 

@@ -78,7 +78,7 @@ internal sealed class GangDraft
     {
         _state = _state with { SaveSequence = _state.SaveSequence + 1, PodsUnsaved = false };
         var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(this, p))
-            .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign));
+            .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign) { Role = p.Role });
         Emit(new SaveRecord(_state.SaveSequence, new GangRecord
         {
             Attempt = _state.Attempt,
@@ -179,7 +179,7 @@ internal sealed class GangDraft
         _state = _state with { Workers = names.ToImmutable() };
         foreach (var (name, pod) in record.Retired)
         {
-            Put(NewPod(name, "", null, 0) with { Uid = pod.Uid, Node = pod.Node, Doomed = true, MayRun = true, LastSign = pod.LastSign });
+            Put(NewPod(name, pod.Role, null, 0) with { Uid = pod.Uid, Node = pod.Node, Doomed = true, MayRun = true, LastSign = pod.LastSign });
         }
 
         if (record.Plan is { } plan) Start(plan.Cause?.At ?? plan.Decided, plan.Cause?.Noticed ?? plan.Decided, plan.Decided);

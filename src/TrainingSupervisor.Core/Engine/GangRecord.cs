@@ -56,4 +56,7 @@ internal sealed record GangRecord
     public string? Outcome { get; init; }
 }
 
-internal sealed record RetiredPod(string Uid, string? Node, DateTimeOffset LastSign);
+internal sealed record RetiredPod(string Uid, string? Node, DateTimeOffset LastSign)
+{
+    public string Role { get; init; } = "";
+}

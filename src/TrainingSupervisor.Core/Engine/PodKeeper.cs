@@ -172,7 +172,7 @@ internal static class PodKeeper
     {
         if (draft.State.SavedSequence < draft.State.SaveSequence || pod.Gone || pod.HasEnded) return;
         // A sidecar cannot end its Pod: whatever it exits with, the kubelet starts it again.
-        if (pod is { Connected: true, Pod: not null } && draft.Spec.Role(pod.Role).Sidecar)
+        if (pod is { Connected: true, Pod: not null } && draft.Spec.IsSidecar(pod.Role))
         {
             if (pod.DeleteSent is not null && !pod.DeleteFailed) return;
             if (pod.DeleteFailed && draft.Now < pod.TryAgainAt)

@@ -16,9 +16,9 @@ internal static class SidecarDetector
     /// <summary>The worker's container, if it has ended and no rule of its Pod has the kubelet start it again.</summary>
     public static ContainerObservation? EndedForGood(GangSpec spec, PodState pod)
     {
-        if (pod.Pod is not { AllContainersRestarting: false, Deleting: false } seen || spec.Role(pod.Role) is not { Sidecar: true } role) return null;
+        if (pod.Pod is not { AllContainersRestarting: false, Deleting: false } seen || !spec.IsSidecar(pod.Role)) return null;
         var worker = seen.Containers.FirstOrDefault(c => !c.Initial && c.Name == seen.WorkerContainer);
         if (worker is not { State: ContainerState.Terminated }) return null;
-        return seen.RestartsInPlace && RestartCodes.Of(spec, role).Contains(worker.ExitCode) ? null : worker;
+        return seen.RestartsInPlace && RestartCodes.Of(spec, spec.Role(pod.Role)).Contains(worker.ExitCode) ? null : worker;
     }
 }

@@ -84,5 +84,16 @@ public sealed record GangSpec
     /// <summary>Whether something else creates the gang's Pods: <see cref="RoleBuilder.WithAdoptedPods"/>.</summary>
     public bool IsAdopted => Roles.Any(r => r.Adopted is not null);
 
+    /// <summary>Whether agents are sidecars in this role; false for a role that the gang does not have, as an old Pod may name one.</summary>
+    internal bool IsSidecar(string role)
+    {
+        foreach (var known in Roles)
+        {
+            if (known.Name == role) return known.Sidecar;
+        }
+
+        return false;
+    }
+
     internal RoleSpec Role(string name) => Roles.First(r => r.Name == name);
 }
