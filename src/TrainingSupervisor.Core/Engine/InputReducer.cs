@@ -12,7 +12,7 @@ internal static class InputReducer
         {
             case PodSeen seen: Seen(draft, seen.Pod); break;
             case PodGone gone: Gone(draft, gone); break;
-            case NodeSeen seen: draft.Set(s => s with { Nodes = s.Nodes.SetItem(seen.Node.Name, seen.Node) }); break;
+            case NodeSeen seen: Put(draft, seen.Node); break;
             case LeaseViewSeen view: draft.Set(s => view.FreshUntil > s.LeaseView ? s with { LeaseView = view.FreshUntil } : s); break;
             case NodeGone gone: NodeIsGone(draft, gone); break;
             case AgentSeen seen: Agent(draft, seen); break;
@@ -73,10 +73,13 @@ internal static class InputReducer
     {
         if (draft.State.Nodes.TryGetValue(gone.Name, out var node))
         {
-            var lost = node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted", Deleted = true };
-            draft.Set(s => s with { Nodes = s.Nodes.SetItem(gone.Name, lost) });
+            Put(draft, node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted", Deleted = true });
         }
     }
+
+    /// <summary>What a Node says is judged once, and not for each of its Pods in each step.</summary>
+    private static void Put(GangDraft draft, NodeObservation node) =>
+        draft.Set(s => s with { Nodes = s.Nodes.SetItem(node.Name, node with { Sign = NodeSigns.Of(s.Spec, node) }) });
 
     private static void Agent(GangDraft draft, AgentSeen seen)
     {

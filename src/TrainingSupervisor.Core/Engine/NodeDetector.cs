@@ -14,8 +14,8 @@ internal static class NodeDetector
         }
 
         // A Pod that is on its way out already is told of with its own reason.
-        if (pod.Pod?.Deleting == true || pod.Pod?.DisruptionReason is not null || draft.NodeOf(pod) is not { } node) return null;
-        return NodeSigns.Of(draft.Spec, node) is { } sign
+        if (pod.Pod?.Deleting == true || pod.Pod?.DisruptionReason is not null) return null;
+        return draft.NodeOf(pod) is { Sign: { } sign } node
             ? FailureDetector.Of(pod, sign.Kind, $"{node.Name}: {sign.Evidence}", draft.Now, sign.SeenBy)
             : null;
     }

@@ -21,12 +21,13 @@ internal static class Notices
             return true;
         }
 
-        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!]) is { } node ? NodeSigns.Of(draft.Spec, node) : null);
+        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!])?.Sign);
         if (signs.Any(s => s is null or { IsUrgent: true })) return false;
         if (GangDecisions.Decide(draft.State, failures, draft.State.Attempt, draft.Now).Decision.Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
 
         var needed = failures.Where(f => f.Worker is not null).CountBy(f => f.Worker!.Value.Role).ToList();
-        var ready = needed.All(n => draft.Pods.Count(p => p.Worker is null && p.Role == n.Key && Spares.CanServe(draft.ToState(), p, draft.Now)) >= n.Value);
+        var state = draft.ToState();
+        var ready = needed.All(n => draft.Pods.Count(p => p.Role == n.Key && Spares.CanServe(state, p, draft.Now)) >= n.Value);
         var deadline = failures.Min(f => f.Noticed) + draft.Spec.BarrierDeadline;
         if (ready || draft.Now >= deadline) return false;
         draft.Set(s => s with { ExtraSpares = needed.ToImmutableSortedDictionary(n => n.Key, n => Math.Max(0, n.Value - s.Spec.Role(n.Key).AllSpares)) });

@@ -8,7 +8,7 @@ internal static class Spares
     /// <summary>It waits at the barrier, on a node that shows no sign of trouble.</summary>
     public static bool CanServe(GangState state, PodState spare, DateTimeOffset now) =>
         spare.Worker is null && spare.Arrived(int.MaxValue) && !Quarantine.Holds(state, spare.Node ?? "", now)
-        && (spare.Node is not { } name || !state.Nodes.TryGetValue(name, out var node) || NodeSigns.Of(state.Spec, node) is null)
+        && (spare.Node is not { } name || state.Nodes.GetValueOrDefault(name)?.Sign is null)
         && spare.Pod is not { Deleting: true } and not { DisruptionReason: not null };
 
     /// <summary>Whether this spare may take over a worker that was on that node: one of a labelled pool serves nodes with the same label.</summary>
@@ -27,10 +27,6 @@ internal static class Spares
         yield return ("", role.Spares + missing + state.ExtraSpares.GetValueOrDefault(role.Name));
         foreach (var pool in role.SparePools) yield return (pool.Name, pool.Count);
     }
-
-    /// <summary>The pool that a Pod was made for, by the node labels that it asks for.</summary>
-    public static string PoolOf(RoleSpec role, ImmutableSortedDictionary<string, string> nodeSelector) =>
-        role.SparePools.FirstOrDefault(p => nodeSelector.GetValueOrDefault(p.NodeLabel) == p.Value)?.Name ?? "";
 
     public static ImmutableSortedDictionary<string, string> SelectorOf(RoleSpec role, string pool) =>
         role.SparePools.FirstOrDefault(p => p.Name == pool) is { } found

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using TrainingSupervisor.Engine;
 
 namespace TrainingSupervisor.Observations;
 
@@ -27,6 +28,9 @@ internal sealed record NodeObservation
 
     /// <summary>The Node object was deleted.</summary>
     public bool Deleted { get; init; }
+
+    /// <summary>The gravest of what all this means for the gang, judged when it was seen; null if it means nothing.</summary>
+    public FoundSign? Sign { get; init; }
 
     /// <summary>status.declaredFeatures has RestartAllContainersOnContainerExits.</summary>
     public bool RestartsInPlace { get; init; }
