@@ -28,7 +28,7 @@ internal static class Barrier
         for (var rank = 0; rank < state.Workers.Length; rank++)
         {
             var pod = draft.AtRank(rank);
-            if (pod.Target != state.Attempt || pod.IsOnTarget || pod.Arrived(state.Attempt)) continue;
+            if (!pod.IsAwaited(state.Attempt)) continue;
             ready = false;
             Command(draft, pod, state.Plan!.Steps[rank].Step);
         }
@@ -38,7 +38,6 @@ internal static class Barrier
         {
             Command(draft, pod, draft.Spec.IsSidecar(pod.Role) ? RecoveryStep.RestartInPlace : RecoveryStep.RestartProcess);
         }
-
 
         if (ready)
         {
@@ -114,7 +113,7 @@ internal static class Barrier
         }
 
         // Only what the new failures are about needs another step; everyone else keeps the one that is under way.
-        var next = GangDecisions.Plan(Reconciler.Now(draft), decision, failures, plan.Attempt, draft.Now);
+        var next = GangDecisions.Plan(draft.ToState(), decision, failures, plan.Attempt, draft.Now);
         var news = state.Failures.Where(f => f.Pod is not null).Select(f => f.Pod!).ToHashSet();
         var steps = Merge(state, plan.Steps, next.Steps, news);
         var grown = plan with
@@ -123,7 +122,7 @@ internal static class Barrier
             Failures = next.Failures,
             Domain = next.Domain,
             Steps = steps,
-            Scope = plan.Scope == next.Scope ? plan.Scope : next.Scope,
+            Scope = next.Scope,
             AvoidNodes = next.AvoidNodes,
             Decision = decision,
         };
@@ -150,7 +149,7 @@ internal static class Barrier
     }
 
     /// <summary>Whom the plan under way does not touch, its later forms do not touch either.</summary>
-    public static ImmutableArray<WorkerStep> KeepScope(GangDraft draft, RecoveryPlan plan, ImmutableArray<WorkerStep> next)
+    public static ImmutableArray<WorkerStep> KeepScope(RecoveryPlan plan, ImmutableArray<WorkerStep> next)
     {
         if (next.Length != plan.Steps.Length) return next;
         return [.. next.Select((step, rank) => plan.Steps[rank].InScope || step.OldPod is not null ? step : plan.Steps[rank])];
@@ -267,13 +266,13 @@ internal static class Barrier
         draft.WakeAt(deadline);
         if (draft.Now < deadline)
         {
-            if (Placement.Run(draft) && !draft.State.Failures.IsEmpty) JoinFailures(draft);
+            Placement.Run(draft);
+            JoinFailures(draft);
             return;
         }
 
         var kind = starting ? FailureKind.StartTimeout : FailureKind.BarrierTimeout;
-        var missing = draft.State.Workers.Select(n => draft[n]).Where(p => p.Target == draft.State.Attempt && !p.IsOnTarget && !p.Arrived(p.Target))
-            .Select(p => FailureDetector.Of(p, kind, Missing(p), draft.Now, "deadline") with { Noticed = draft.Now }).ToImmutableArray();
+        var missing = Late(draft, draft.AwaitedPods(), kind);
         foreach (var failure in missing) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
         if (plan.Fallback >= 2 || missing.IsEmpty)
         {
@@ -287,17 +286,28 @@ internal static class Barrier
         draft.Notice($"the barrier was not complete in time ({missing.Length} missing): {(plan.Fallback == 0 ? "new Pods for them" : "new Pods for all")}");
         // The cause's node was dealt with when the plan was made; whether theirs are to blame, their own kind says.
         var decision = (plan.Decision ?? new PolicyDecision(strategy) { Reason = plan.Reason }) with { Strategy = strategy, AvoidNode = false, NotBefore = plan.NotBefore };
-        var next = GangDecisions.Plan(Reconciler.Now(draft), decision, missing, plan.Attempt, draft.Now);
+        var next = GangDecisions.Plan(draft.ToState(), decision, missing, plan.Attempt, draft.Now);
+        Continue(draft, next with { Fallback = plan.Fallback + 1, Steps = strategy == RecoveryStrategy.RecreateGang ? next.Steps : KeepScope(plan, next.Steps) }, missing);
+    }
+
+    /// <summary>The recovery under way goes on with other steps, since these have failed by now: its first cause and what was decided about that stay.</summary>
+    public static void Continue(GangDraft draft, RecoveryPlan next, ImmutableArray<Failure> failures)
+    {
+        var plan = draft.State.Plan!;
         Reconciler.Adopt(draft, next with
         {
+            Cause = plan.Cause ?? failures[0],
+            Failures = [.. plan.Failures, .. failures],
             Decision = plan.Decision,
-            Cause = plan.Cause ?? missing[0],
-            Failures = [.. plan.Failures, .. missing],
-            Fallback = plan.Fallback + 1,
+            NotBefore = plan.NotBefore,
+            QuiesceDeadline = plan.QuiesceDeadline,
             Scope = plan.Scope,
-            Steps = strategy == RecoveryStrategy.RecreateGang ? next.Steps : KeepScope(draft, plan, next.Steps),
         });
     }
+
+    /// <summary>Each of these is not there by its deadline, and why.</summary>
+    public static ImmutableArray<Failure> Late(GangDraft draft, IEnumerable<PodState> pods, FailureKind kind) =>
+        [.. pods.Select(p => FailureDetector.Of(p, kind, Missing(p), draft.Now, "deadline") with { Noticed = draft.Now })];
 
     public static string Missing(PodState pod) => pod switch
     {

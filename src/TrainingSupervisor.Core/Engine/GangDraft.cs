@@ -40,6 +40,9 @@ internal sealed class GangDraft
 
     public PodState AtRank(int rank) => _pods[_state.Workers[rank]];
 
+    /// <summary>The workers' Pods that the barrier waits for.</summary>
+    public List<PodState> AwaitedPods() => [.. _state.Workers.Select(n => _pods[n]).Where(p => p.IsAwaited(_state.Attempt))];
+
     public void Put(PodState pod)
     {
         _before.TryAdd(pod.Name, _pods.GetValueOrDefault(pod.Name));
@@ -145,11 +148,12 @@ internal sealed class GangDraft
         for (var rank = 0; rank < _state.WorldSize; rank++)
         {
             var worker = _state.WorkerAt(rank);
+            var target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt;
             if (Spec.IsAdopted)
             {
                 var adopted = Adoption.Expect(this, record, worker);
                 names.Add(adopted.Name);
-                Put(adopted with { Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt });
+                Put(adopted with { Target = target });
                 continue;
             }
 
@@ -160,7 +164,7 @@ internal sealed class GangDraft
             Put(NewPod(name, worker.Role, worker, incarnation) with
             {
                 MayRun = true,
-                Target = rank < record.Targets.Length ? record.Targets[rank] : record.Attempt,
+                Target = target,
                 Planned = step,
             });
         }
@@ -193,6 +197,7 @@ internal sealed class GangDraft
 
     public NodeObservation? NodeOf(PodState pod) => pod.Node is null ? null : _state.Nodes.GetValueOrDefault(pod.Node);
 
+    /// <summary>The state with this step's Pods, as the planner reads it.</summary>
     public GangState ToState() => _state = _state with { Pods = _pods.ToImmutable() };
 
     public ImmutableArray<GangEffect> Effects()

@@ -8,15 +8,11 @@ internal static class Placement
     /// <summary>A scheduler says so at once, also where a node is being made ready: a moment's patience.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    /// <summary>True if a new plan was adopted.</summary>
-    public static bool Run(GangDraft draft)
+    public static void Run(GangDraft draft)
     {
-        foreach (var pod in Missing(draft)) FindStuck(draft, pod);
-        return !draft.State.Failures.IsEmpty || Unschedulable(draft) || Shrink(draft);
+        foreach (var pod in draft.AwaitedPods()) FindStuck(draft, pod);
+        if (draft.State.Failures.IsEmpty && !Unschedulable(draft)) Shrink(draft);
     }
-
-    private static List<PodState> Missing(GangDraft draft) =>
-        [.. draft.State.Workers.Select(n => draft[n]).Where(p => p.Target == draft.State.Attempt && !p.IsOnTarget && !p.Arrived(p.Target))];
 
     /// <summary>Told to restart in place, and not back: its containers hang, or its agent does not obey.</summary>
     private static void FindStuck(GangDraft draft, PodState pod)
@@ -33,10 +29,11 @@ internal static class Placement
         FailureDetector.Report(draft, FailureDetector.Of(pod, FailureKind.RestartStuck, evidence, since, "deadline"));
     }
 
+    /// <summary>True if a new plan was adopted.</summary>
     private static bool Unschedulable(GangDraft draft)
     {
         var stuck = new List<PodState>();
-        foreach (var pod in Missing(draft))
+        foreach (var pod in draft.AwaitedPods())
         {
             if (pod.UnschedulableSince is not { } since) continue;
             if (draft.Now < since + Patience) draft.WakeAt(since + Patience);
@@ -47,66 +44,50 @@ internal static class Placement
         foreach (var pod in stuck.Where(p => !p.UnschedulableTold))
         {
             draft.Put(pod with { UnschedulableTold = true });
-            draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, Of(pod, draft.Now) with { Noticed = draft.Now }));
+            draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, Of(pod, draft.Now)));
         }
 
         var state = draft.ToState();
         var spare = stuck.Any(p => draft.Pods.Any(s => s.Role == p.Role && Spares.CanServe(state, s, draft.Now) && Spares.Fits(state, state.Spec.Role(p.Role), s, p.Node)));
         if (!spare && !Quarantine.ForgiveWell(draft)) return false;
         draft.Notice($"no node fits {string.Join(", ", stuck.Take(5).Select(p => p.Name))}: {(spare ? "a spare takes over" : "made anew for the nodes that are forgiven")}");
-        Replan(draft, [.. stuck.Select(p => Of(p, draft.Now) with { Noticed = draft.Now })], draft.State.Plan!.Strategy);
+        ImmutableArray<Failure> failures = [.. stuck.Select(p => Of(p, draft.Now))];
+        Barrier.Continue(draft, Plan(draft, failures, draft.State.Plan!.Strategy), failures);
         return true;
     }
 
     private static Failure Of(PodState pod, DateTimeOffset now) =>
-        FailureDetector.Of(pod, FailureKind.Unschedulable, pod.Pod?.UnschedulableMessage ?? "no node fits", now, "pod status");
+        FailureDetector.Of(pod, FailureKind.Unschedulable, pod.Pod?.UnschedulableMessage ?? "no node fits", now, "pod status") with { Noticed = now };
 
     /// <summary>Whoever is missing may be done without, where the role allows it.</summary>
-    private static bool Shrink(GangDraft draft)
+    private static void Shrink(GangDraft draft)
     {
-        if (draft.State.Phase == GangPhase.Starting) return false;
-        var missing = Missing(draft);
+        if (draft.State.Phase == GangPhase.Starting) return;
+        var missing = draft.AwaitedPods();
         // Whoever is late with a restart has a deadline of its own, and its Pod is well.
-        if (missing.Count == 0 || missing.Any(p => p.Planned is not (RecoveryStep.Recreate or RecoveryStep.ReplaceWithSpare))) return false;
+        if (missing.Count == 0 || missing.Any(p => p.Planned is not (RecoveryStep.Recreate or RecoveryStep.ReplaceWithSpare))) return;
         var roles = missing.Select(p => draft.Spec.Role(p.Role)).Distinct().ToList();
-        if (roles.Any(r => !r.IsElastic)) return false;
+        if (roles.Any(r => !r.IsElastic)) return;
         var deadline = draft.State.BarrierSince + roles.Max(r => r.ShrinkDeadline);
         if (draft.Now < deadline)
         {
             draft.WakeAt(deadline);
-            return false;
+            return;
         }
 
-        var failures = missing.Select(p => FailureDetector.Of(p, FailureKind.BarrierTimeout, Barrier.Missing(p), draft.Now, "deadline") with { Noticed = draft.Now })
-            .ToImmutableArray();
+        var failures = Barrier.Late(draft, missing, FailureKind.BarrierTimeout);
         var before = draft.State.WorldSize;
-        var plan = RecoveryPlanner.Plan(draft.ToState(), failures, RecoveryStrategy.ShrinkGang, draft.State.Plan!.Reason, draft.State.Attempt, draft.Now);
-        if (plan.Steps.Length == before) return false;
+        var plan = Plan(draft, failures, RecoveryStrategy.ShrinkGang);
+        if (plan.Steps.Length == before) return;
         foreach (var failure in failures) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
         draft.Notice($"no replacement came in time for {string.Join(", ", missing.Take(5).Select(p => p.Worker))}: the gang goes on with {plan.Steps.Length} of {before} workers");
-        Adopt(draft, plan, failures);
-        return true;
+        Barrier.Continue(draft, plan, failures);
     }
 
-    private static void Replan(GangDraft draft, ImmutableArray<Failure> failures, RecoveryStrategy strategy)
+    private static RecoveryPlan Plan(GangDraft draft, ImmutableArray<Failure> failures, RecoveryStrategy strategy)
     {
         var plan = draft.State.Plan!;
-        Adopt(draft, RecoveryPlanner.Plan(draft.ToState(), failures, strategy, plan.Reason, plan.Attempt, draft.Now), failures);
-    }
-
-    private static void Adopt(GangDraft draft, RecoveryPlan next, ImmutableArray<Failure> failures)
-    {
-        var plan = draft.State.Plan!;
-        Reconciler.Adopt(draft, next with
-        {
-            Cause = plan.Cause ?? failures[0],
-            Failures = [.. plan.Failures, .. failures],
-            Fallback = plan.Fallback,
-            Decision = plan.Decision,
-            NotBefore = plan.NotBefore,
-            QuiesceDeadline = plan.QuiesceDeadline,
-            Scope = plan.Scope,
-            Steps = Barrier.KeepScope(draft, plan, next.Steps),
-        });
+        var next = RecoveryPlanner.Plan(draft.ToState(), failures, strategy, plan.Reason, plan.Attempt, draft.Now);
+        return next with { Fallback = plan.Fallback, Steps = Barrier.KeepScope(plan, next.Steps) };
     }
 }

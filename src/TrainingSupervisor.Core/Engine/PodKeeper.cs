@@ -38,7 +38,7 @@ internal static class PodKeeper
             foreach (var (pool, wanted) in Spares.Wanted(draft.State, role))
             {
                 if (wanted == 0) continue;
-                var have = draft.Pods.Count(p => p.Worker is null && p.Role == role.Name && p.Pool == pool && !p.Doomed && !p.Gone && !p.HasEnded);
+                var have = SparesOf(draft, role, pool).Count();
                 for (; have < wanted; have++)
                 {
                     var serial = draft.State.SpareSerials.GetValueOrDefault(role.Name) + 1;
@@ -51,6 +51,9 @@ internal static class PodKeeper
 
         return added;
     }
+
+    private static IEnumerable<PodState> SparesOf(GangDraft draft, RoleSpec role, string pool) =>
+        draft.Pods.Where(p => p.Worker is null && p.Role == role.Name && p.Pool == pool && !p.Doomed && !p.Gone && !p.HasEnded);
 
     private static void KeepSpares(GangDraft draft)
     {
@@ -70,7 +73,7 @@ internal static class PodKeeper
         {
             foreach (var (pool, wanted) in Spares.Wanted(draft.State, role))
             {
-                var have = draft.Pods.Where(p => p.Worker is null && p.Role == role.Name && p.Pool == pool && !p.Doomed && !p.Gone && !p.HasEnded).ToList();
+                var have = SparesOf(draft, role, pool).ToList();
                 foreach (var spare in have.OrderBy(p => p.Connected).ThenByDescending(p => p.Incarnation).Take(Math.Max(0, have.Count - wanted)))
                 {
                     draft.Notice($"spare {spare.Name} is not needed any more");
@@ -181,8 +184,7 @@ internal static class PodKeeper
                 return;
             }
 
-            draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
-            draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
+            Delete(draft, pod);
         }
         else if (pod.Connected)
         {
@@ -194,13 +196,18 @@ internal static class PodKeeper
         }
         else if (pod.Pod is not null && (pod.DeleteSent is null || pod.DeleteFailed) && pod.HaltedInstance is null && MustDelete(draft, pod))
         {
-            draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
-            draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
+            Delete(draft, pod);
         }
         else if (pod.Pod is null || !MustDelete(draft, pod))
         {
             draft.Put(pod with { DeleteSent = draft.Now });
         }
+    }
+
+    private static void Delete(GangDraft draft, PodState pod)
+    {
+        draft.Put(pod with { DeleteSent = draft.Now, DeleteFailed = false });
+        draft.Emit(new DeletePod(pod.Name, pod.Uid!, Force: false));
     }
 
     /// <summary>

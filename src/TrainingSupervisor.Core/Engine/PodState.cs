@@ -75,7 +75,6 @@ internal sealed record PodState
 
     /// <summary>When it was first told of the attempt in <see cref="CommandedAttempt"/>.</summary>
     public DateTimeOffset? CommandedFirst { get; init; }
-    public DateTimeOffset? QuiesceSent { get; init; }
     public bool QuiesceAnswered { get; init; }
     public int ReleasedAttempt { get; init; }
     public string? ReleasedInstance { get; init; }
@@ -91,6 +90,9 @@ internal sealed record PodState
 
     /// <summary>Its worker runs the attempt that it is to run, or has ended that with code 0.</summary>
     public bool IsOnTarget => Runs(Target) || Finished(Target);
+
+    /// <summary>The gang's attempt needs it, and it is neither at the barrier for it nor past that.</summary>
+    public bool IsAwaited(int attempt) => Target == attempt && !IsOnTarget && !Arrived(attempt);
 
     /// <summary>The kinds (a bit each) of its failures that the policy has ignored, and the attempt for which: none of them is news, and all others are.</summary>
     public int IgnoredAttempt { get; init; }

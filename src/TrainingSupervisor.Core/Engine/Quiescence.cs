@@ -41,7 +41,7 @@ internal static class Quiescence
         draft.Set(s => s with { QuiescingAttempt = plan.Attempt, QuiescingSince = draft.Now });
         foreach (var pod in draft.Pods.Where(p => IsAsked(p, plan.Attempt)).ToList())
         {
-            draft.Put(pod with { QuiesceSent = draft.Now, QuiesceAnswered = false });
+            draft.Put(pod with { QuiesceAnswered = false });
             draft.Emit(new QuiesceWorker(pod.Name, pod.Uid!, pod.Agent!.Attempt, draft.Spec.QuiesceSignal, plan.QuiesceDeadline));
         }
     }

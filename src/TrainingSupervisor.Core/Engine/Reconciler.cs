@@ -97,7 +97,7 @@ internal static class Reconciler
                 Flush(draft);
                 draft.Start(failures[0].At, failures.Min(f => f.Noticed));
                 draft.Set(s => s with { Recoveries = GangDecisions.Remember(s, decided, attempt, draft.Now) });
-                draft.Decided = GangDecisions.Plan(Now(draft), decision, failures, attempt, draft.Now);
+                draft.Decided = GangDecisions.Plan(draft.ToState(), decision, failures, attempt, draft.Now);
                 Adopt(draft, draft.Decided);
                 return;
         }
@@ -174,7 +174,4 @@ internal static class Reconciler
         draft.Enter(Stage.Ending);
         draft.Save(planInProgress: false);
     }
-
-    /// <summary>The state with this step's Pods, as the planner reads it.</summary>
-    public static GangState Now(GangDraft draft) => draft.ToState();
 }

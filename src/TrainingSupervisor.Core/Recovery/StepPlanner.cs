@@ -9,10 +9,9 @@ internal sealed class StepPlanner
 {
     private readonly GangState _state;
     private readonly RecoveryStrategy _strategy;
-    private readonly DateTimeOffset _now;
     private readonly HashSet<string> _avoid;
     private readonly Dictionary<string, string> _replace = [];
-    private readonly HashSet<string> _failed = [];
+    private readonly string? _culprit;
     private readonly HashSet<(string Role, int Cell)> _cells = [];
     private readonly Dictionary<string, List<PodState>> _spares;
 
@@ -20,13 +19,12 @@ internal sealed class StepPlanner
     {
         _state = state;
         _strategy = strategy;
-        _now = now;
         _avoid = [.. avoid];
         for (var i = 0; i < failures.Length; i++)
         {
             if (failures[i].Pod is not { } pod) continue;
             // Only the first cause: its peers fail with it, and must not be replaced for that.
-            if (i == 0) _failed.Add(pod);
+            if (i == 0) _culprit = pod;
             if (WhyNew(failures[i], i == 0, avoidNode) is { } why) _replace.TryAdd(pod, why);
         }
 
@@ -36,7 +34,7 @@ internal sealed class StepPlanner
         }
 
         _spares = state.Pods.Values
-            .Where(p => Engine.Spares.CanServe(state, p, now) && !_avoid.Contains(p.Node ?? ""))
+            .Where(p => Spares.CanServe(state, p, now) && !_avoid.Contains(p.Node ?? ""))
             .OrderBy(p => p.Name, StringComparer.Ordinal).GroupBy(p => p.Role).ToDictionary(g => g.Key, g => g.ToList());
     }
 
@@ -148,7 +146,7 @@ internal sealed class StepPlanner
     {
         if (!_spares.TryGetValue(role.Name, out var waiting)) return null;
         // A labelled one serves only some workers, so it goes first where it fits.
-        var spare = waiting.Where(s => Engine.Spares.Fits(_state, role, s, old.Node)).OrderBy(s => s.Pool.Length == 0).FirstOrDefault();
+        var spare = waiting.Where(s => Spares.Fits(_state, role, s, old.Node)).OrderBy(s => s.Pool.Length == 0).FirstOrDefault();
         if (spare is not null) waiting.Remove(spare);
         return spare;
     }
@@ -156,7 +154,7 @@ internal sealed class StepPlanner
     /// <summary>Null if the role may not shrink, or nobody of it is missing.</summary>
     private List<WorkerStep>? Shrink(RoleSpec role, PodState[] pods)
     {
-        var lost = pods.Select(p => WhyNew(p) is not null || _failed.Contains(p.Name)).ToArray();
+        var lost = pods.Select(p => WhyNew(p) is not null || p.Name == _culprit).ToArray();
         var gone = lost.Count(l => l);
         if (gone == 0 || !role.IsElastic) return null;
         var count = (pods.Length - gone) / role.WorkerMultiple * role.WorkerMultiple;
