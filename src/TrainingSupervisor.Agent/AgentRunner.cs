@@ -294,7 +294,7 @@ internal sealed class AgentRunner : IDisposable
     /// <summary>All that the worker is to find is there before the kubelet's probe finds the gate open and has the worker started.</summary>
     private void OpenGate(Effect.StartWorker start)
     {
-        SharedFile.Delete(QuiesceFile.Path(_options));
+        File.Delete(QuiesceFile.Path(_options));
         SharedFile.Create(WorkerSetup.ProgressFile(_options));
         _file.Restart();
         WorkerSetup.WriteFiles(_options, start.Roster, start.RosterJson);

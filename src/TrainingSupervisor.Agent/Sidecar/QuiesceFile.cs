@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace TrainingSupervisor.Agent.Sidecar;
 
@@ -12,9 +13,7 @@ internal static class QuiesceFile
     {
         try
         {
-            var path = Path(options);
-            File.WriteAllText(path + ".new", string.Create(CultureInfo.InvariantCulture, $"{deadline.ToUnixTimeSeconds()}\n"));
-            File.Move(path + ".new", path, overwrite: true);
+            WholeFile.Write(Path(options), Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{deadline.ToUnixTimeSeconds()}\n")));
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -9,12 +9,10 @@ internal static class SharedFile
     /// <summary>Makes it new and empty, whoever has made the one before.</summary>
     internal static void Create(string path)
     {
-        Delete(path);
+        File.Delete(path);
         File.WriteAllBytes(path, []);
         Allow(path);
     }
-
-    internal static void Delete(string path) => File.Delete(path);
 
     internal static void Allow(string path)
     {

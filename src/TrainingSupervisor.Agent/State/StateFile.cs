@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace TrainingSupervisor.Agent.State;
 
@@ -36,8 +37,7 @@ internal sealed class StateFile(string directory)
     {
         try
         {
-            File.WriteAllText(_path + ".new", string.Create(CultureInfo.InvariantCulture, $"{term} {attempt}\n"));
-            File.Move(_path + ".new", _path, overwrite: true);
+            WholeFile.Write(_path, Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{term} {attempt}\n")));
             Log.WriteOver(Subject, $"{_path} is written again");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -20,14 +20,14 @@ internal static class WorkerSetup
     internal static void WriteEnvironment(AgentOptions options, IReadOnlyDictionary<string, string> variables)
     {
         var lines = variables.OrderBy(v => v.Key, StringComparer.Ordinal).Select(v => $"export {v.Key}='{v.Value.Replace("'", "'\\''", StringComparison.Ordinal)}'\n");
-        Replace(EnvironmentFile(options), Encoding.UTF8.GetBytes(string.Concat(lines)));
+        WholeFile.Write(EnvironmentFile(options), Encoding.UTF8.GetBytes(string.Concat(lines)));
     }
 
     internal static void WriteFiles(AgentOptions options, Roster roster, ReadOnlyMemory<byte> rosterJson)
     {
-        Replace(RosterFile(options), rosterJson.Span);
+        WholeFile.Write(RosterFile(options), rosterJson.Span);
         var hosts = string.Concat(roster.Workers.OrderBy(w => w.Rank).Select(w => $"{w.Address} {w.Worker}\n"));
-        Replace(HostsFile(options), Encoding.UTF8.GetBytes(hosts));
+        WholeFile.Write(HostsFile(options), Encoding.UTF8.GetBytes(hosts));
     }
 
     internal static Dictionary<string, string> Environment(
@@ -75,11 +75,4 @@ internal static class WorkerSetup
     }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
-
-    private static void Replace(string path, ReadOnlySpan<byte> bytes)
-    {
-        var temporary = path + ".new";
-        File.WriteAllBytes(temporary, bytes);
-        File.Move(temporary, path, overwrite: true);
-    }
 }

@@ -19,6 +19,6 @@ internal static class SidecarDetector
         if (pod.Pod is not { AllContainersRestarting: false, Deleting: false } seen || !spec.IsSidecar(pod.Role)) return null;
         var worker = seen.Containers.FirstOrDefault(c => !c.Initial && c.Name == seen.WorkerContainer);
         if (worker is not { State: ContainerState.Terminated }) return null;
-        return seen.RestartsInPlace && RestartCodes.Of(spec, spec.Role(pod.Role)).Contains(worker.ExitCode) ? null : worker;
+        return seen.RestartsInPlace && worker.ExitCode is > 0 and < 256 && RestartCodes.Has(spec, spec.Role(pod.Role), worker.ExitCode) ? null : worker;
     }
 }

@@ -12,7 +12,11 @@ internal static class RestartCodes
     private const int StartError = 128, Killed = 137;
 
     public static ImmutableArray<int> Of(GangSpec spec, RoleSpec role) =>
-        [.. Enumerable.Range(1, 255).Where(code => code != RestartDetector.RestartExitCode && KindsOf(code).All(kind => InPlace(spec.Policy, role, kind, code)))];
+        [.. Enumerable.Range(1, 255).Where(code => Has(spec, role, code))];
+
+    /// <summary>Whether this code, 1 to 255, is one of them.</summary>
+    public static bool Has(GangSpec spec, RoleSpec role, int code) =>
+        code != RestartDetector.RestartExitCode && KindsOf(code).All(kind => InPlace(spec.Policy, role, kind, code));
 
     /// <summary>What an exit with this code can be, as a Pod's status is read (<see cref="PodDetector.ExitOf"/>).</summary>
     private static FailureKind[] KindsOf(int code) => code switch

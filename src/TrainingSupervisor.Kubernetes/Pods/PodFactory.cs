@@ -60,20 +60,13 @@ internal static class PodFactory
         var agent = AddAgent(pod, worker, role);
         worker.Command = [agent, "run", "--", .. role.Command];
         worker.Args = null;
-        worker.Env = [.. worker.Env ?? [], .. role.Environment.Select(e => new V1EnvVar { Name = e.Key, Value = e.Value }), .. AgentEnvironment(spec, role)];
+        worker.Env = [.. worker.Env ?? [], .. role.Environment.Select(e => Variable(e.Key, e.Value)), .. AgentEnvironment(spec, role)];
         AddVolume(pod, worker, new V1Volume { Name = "gang-run", EmptyDir = new V1EmptyDirVolumeSource() }, RunDirectory, readOnly: false);
         AddVolume(pod, worker, SecretVolume(spec), SecretDirectory, readOnly: true);
         if (restartsInPlace)
         {
             worker.RestartPolicy = "Never";
-            worker.RestartPolicyRules =
-            [
-                new V1ContainerRestartRule
-                {
-                    Action = RestartAllContainers,
-                    ExitCodes = new V1ContainerRestartRuleOnExitCodes { OperatorProperty = "In", Values = [RestartExitCode] },
-                },
-            ];
+            worker.RestartPolicyRules = RestartRules.ForWrapper();
         }
     }
 
@@ -170,20 +163,27 @@ internal static class PodFactory
         container.VolumeMounts = [.. container.VolumeMounts ?? [], new V1VolumeMount { Name = volume.Name, MountPath = path, ReadOnlyProperty = readOnly }];
     }
 
+    public static V1EnvVar Variable(string name, string value) => new() { Name = name, Value = value };
+
+    /// <summary>What every container is told that knows of the gang.</summary>
+    public static V1EnvVar[] GangEnvironment(GangSpec spec, RoleSpec role) =>
+    [
+        Variable("GANG_NAME", spec.Name),
+        Variable("GANG_NAMESPACE", spec.Namespace),
+        Variable("GANG_ROLE", role.Name),
+        Variable("GANG_DIR", RunDirectory),
+    ];
+
     public static IEnumerable<V1EnvVar> AgentEnvironment(GangSpec spec, RoleSpec role)
     {
         static V1EnvVar Field(string name, string path) =>
             new() { Name = name, ValueFrom = new V1EnvVarSource { FieldRef = new V1ObjectFieldSelector { FieldPath = path } } };
-        static V1EnvVar Value(string name, string value) => new() { Name = name, Value = value };
         return
         [
-            Value("GANG_NAME", spec.Name),
-            Value("GANG_NAMESPACE", spec.Namespace),
-            Value("GANG_ROLE", role.Name),
-            Value("GANG_DIR", RunDirectory),
-            Value("GANG_AGENT_SECRET_DIR", SecretDirectory),
-            Value("GANG_RESTART_EXIT_CODE", RestartExitCode.ToString(CultureInfo.InvariantCulture)),
-            Value("GANG_MASTER_PORT", spec.MasterPort.ToString(CultureInfo.InvariantCulture)),
+            .. GangEnvironment(spec, role),
+            Variable("GANG_AGENT_SECRET_DIR", SecretDirectory),
+            Variable("GANG_RESTART_EXIT_CODE", RestartExitCode.ToString(CultureInfo.InvariantCulture)),
+            Variable("GANG_MASTER_PORT", spec.MasterPort.ToString(CultureInfo.InvariantCulture)),
             Field("POD_NAME", "metadata.name"),
             Field("POD_UID", "metadata.uid"),
             Field("POD_IP", "status.podIP"),

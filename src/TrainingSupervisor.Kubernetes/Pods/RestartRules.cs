@@ -33,6 +33,9 @@ internal static class RestartRules
         return [.. own, others.Length < codes.Length ? Rule("NotIn", others) : Rule("In", [.. codes])];
     }
 
+    /// <summary>For a worker that the agent wraps: the agent's own code, and whatever else it ends with is the worker's end.</summary>
+    public static IList<V1ContainerRestartRule> ForWrapper() => [Rule("In", PodFactory.RestartExitCode)];
+
     /// <summary>
     /// For the sidecar: whatever ends it, unless it was told to, restarts the whole Pod. An agent alone that is new would take its worker, which
     /// still runs, for one that waits.

@@ -10,7 +10,7 @@ internal static class SidecarPod
     public static void Build(V1PodSpec pod, V1Container worker, GangSpec spec, RoleSpec role, bool restartsInPlace)
     {
         if (!role.Command.IsEmpty) (worker.Command, worker.Args) = ([.. role.Command], null);
-        worker.Env = [.. worker.Env ?? [], .. role.Environment.Select(e => new V1EnvVar { Name = e.Key, Value = e.Value }), .. WorkerEnvironment(spec, role)];
+        worker.Env = [.. worker.Env ?? [], .. role.Environment.Select(e => PodFactory.Variable(e.Key, e.Value)), .. WorkerEnvironment(spec, role)];
         var inImage = role.AgentDelivery == AgentDelivery.InImage;
         var path = inImage ? role.Agent : Agent;
         var sidecar = new V1Container
@@ -46,20 +46,13 @@ internal static class SidecarPod
         pod.InitContainers = [.. pod.InitContainers ?? [], sidecar];
     }
 
-    private static IEnumerable<V1EnvVar> WorkerEnvironment(GangSpec spec, RoleSpec role)
-    {
-        static V1EnvVar Value(string name, string value) => new() { Name = name, Value = value };
-        return
-        [
-            Value("GANG_NAME", spec.Name),
-            Value("GANG_NAMESPACE", spec.Namespace),
-            Value("GANG_ROLE", role.Name),
-            Value("GANG_DIR", PodFactory.RunDirectory),
-            Value("GANG_ENV_FILE", PodFactory.RunDirectory + "/env"),
-            Value("GANG_ROSTER_FILE", PodFactory.RunDirectory + "/roster.json"),
-            Value("GANG_HOSTS_FILE", PodFactory.RunDirectory + "/hosts"),
-            Value("GANG_PROGRESS_FILE", PodFactory.RunDirectory + "/progress"),
-            Value("GANG_PROGRESS_SOCKET", PodFactory.RunDirectory + "/progress.sock"),
-        ];
-    }
+    private static IEnumerable<V1EnvVar> WorkerEnvironment(GangSpec spec, RoleSpec role) =>
+    [
+        .. PodFactory.GangEnvironment(spec, role),
+        PodFactory.Variable("GANG_ENV_FILE", PodFactory.RunDirectory + "/env"),
+        PodFactory.Variable("GANG_ROSTER_FILE", PodFactory.RunDirectory + "/roster.json"),
+        PodFactory.Variable("GANG_HOSTS_FILE", PodFactory.RunDirectory + "/hosts"),
+        PodFactory.Variable("GANG_PROGRESS_FILE", PodFactory.RunDirectory + "/progress"),
+        PodFactory.Variable("GANG_PROGRESS_SOCKET", PodFactory.RunDirectory + "/progress.sock"),
+    ];
 }
