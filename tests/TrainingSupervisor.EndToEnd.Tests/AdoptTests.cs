@@ -85,9 +85,8 @@ public sealed class AdoptTests
         var before = await UidsAsync(job);
         job.Paused = true;
         var result = await gang.StopAsync().WaitAsync(lab.Cluster.Patience);
-        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
-        IList<V1Pod> pods;
-        while ((pods = await job.ListAsync()).Any(p => p.Status.Phase != "Failed")) await Task.Delay(50, patience.Token);
+        IList<V1Pod> pods = [];
+        await lab.UntilAsync(async _ => (pods = await job.ListAsync()).All(p => p.Status.Phase == "Failed"));
 
         Assert.Equal(GangPhase.Stopped, result.Phase);
         Assert.Equal(before.Values.Order(), pods.Select(p => p.Metadata.Uid).Order());
@@ -104,9 +103,8 @@ public sealed class AdoptTests
         await using var job = Start(lab, request, 2);
         var gang = await lab.LaunchAsync(request.Describe());
         var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
-        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
-        IList<V1Pod> pods;
-        while ((pods = await job.ListAsync()).Any(p => p.Status.Phase is "Running")) await Task.Delay(50, patience.Token);
+        IList<V1Pod> pods = [];
+        await lab.UntilAsync(async _ => !(pods = await job.ListAsync()).Any(p => p.Status.Phase is "Running"));
 
         Assert.True(result.Succeeded, result.Outcome);
         Assert.Equal(["Succeeded", "Succeeded"], pods.Select(p => p.Status.Phase));

@@ -149,10 +149,9 @@ public sealed class GangTests
         await lab.RunningAsync(gang, 1);
         var processes = gang.Status.Workers.SelectMany(w => lab.Cluster.Embedded?.FindProcesses(w.Pod, "worker") ?? []).ToList();
         var result = await gang.StopAsync().WaitAsync(lab.Cluster.Patience);
-        using var client = lab.CreateClient();
-        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
-        while ((await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace, cancellationToken: patience.Token)).Items.Count > 0) await Task.Delay(50, patience.Token);
+        await lab.PodsAsync(pods => pods.Count == 0);
 
+        using var client = lab.CreateClient();
         Assert.Equal(GangPhase.Stopped, result.Phase);
         Assert.DoesNotContain((await client.CoreV1.ListNamespacedConfigMapAsync(lab.Cluster.Namespace)).Items, c => c.Metadata.Name == "gang-job");
         Assert.Equal(lab.Cluster.Embedded is null, processes.Count == 0);

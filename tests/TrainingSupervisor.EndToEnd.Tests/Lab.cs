@@ -1,6 +1,7 @@
 using System.Reactive.Linq;
 using System.Reactive.Threading.Tasks;
 using k8s;
+using k8s.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TrainingSupervisor.Testing;
@@ -89,14 +90,28 @@ internal sealed class Lab : IAsyncDisposable
     public async Task RecordedAsync(GangHandle gang, int attempt)
     {
         using var client = CreateClient();
-        using var patience = new CancellationTokenSource(Cluster.Patience);
-        while (true)
+        await UntilAsync(async token =>
         {
-            var map = await client.CoreV1.ReadNamespacedConfigMapAsync($"gang-{gang.Name}", Cluster.Namespace, cancellationToken: patience.Token);
+            var map = await client.CoreV1.ReadNamespacedConfigMapAsync($"gang-{gang.Name}", Cluster.Namespace, cancellationToken: token);
             using var json = System.Text.Json.JsonDocument.Parse(map.Data["record"]);
-            if (json.RootElement.GetProperty("attempt").GetInt32() == attempt && !json.RootElement.TryGetProperty("plan", out _)) return;
-            await Task.Delay(20, patience.Token);
-        }
+            return json.RootElement.GetProperty("attempt").GetInt32() == attempt && !json.RootElement.TryGetProperty("plan", out _);
+        });
+    }
+
+    /// <summary>Looks until it is so, for as long as this cluster may take.</summary>
+    public async Task UntilAsync(Func<CancellationToken, Task<bool>> isSo)
+    {
+        using var patience = new CancellationTokenSource(Cluster.Patience);
+        while (!await isSo(patience.Token)) await Task.Delay(20, patience.Token);
+    }
+
+    public Task UntilAsync(Func<bool> isSo) => UntilAsync(_ => Task.FromResult(isSo()));
+
+    /// <summary>Waits until the Pods of the namespace are so.</summary>
+    public async Task PodsAsync(Func<IList<V1Pod>, bool> areSo)
+    {
+        using var client = CreateClient();
+        await UntilAsync(async token => areSo((await client.CoreV1.ListNamespacedPodAsync(Cluster.Namespace, cancellationToken: token)).Items));
     }
 
     public IKubernetes CreateClient() => new k8s.Kubernetes(Cluster.CreateConfiguration());

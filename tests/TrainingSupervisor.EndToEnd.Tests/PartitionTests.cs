@@ -18,24 +18,12 @@ public sealed class PartitionTests : IDisposable
         var gang = await lab.LaunchAsync(Gang(lab, spares: 1));
         await lab.RunningAsync(gang, 1);
         await lab.ExpectAsync<WorkerChanged>(gang, w => w.Worker.Worker is null && w.Worker.State == "Waiting");
-        var victim = gang.Status.Workers[1];
-        var node = lab.Embedded.Nodes[victim.Node!];
-        var old = lab.Embedded.FindProcesses(victim.Pod, "worker");
-        Assert.NotEmpty(old);
-        await node.PartitionAsync();
-        await lab.RunningAsync(gang, 2);
+        await CutOffUntilReplacedAsync(lab, gang);
         var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
-        await node.HealAsync();
-        await WaitAsync(lab, () => !old.Any(id => Directory.Exists($"/proc/{id}")));
-
-        // A worker that runs has not yet written its line.
-        await WaitAsync(lab, () => Starts().Count >= 6);
 
         Assert.Contains(plan.Cause!.Kind, new[] { FailureKind.NodeLost, FailureKind.AgentLost });
         Assert.Equal(RecoveryStep.ReplaceWithSpare, plan.Steps[1].Step);
-        Assert.Equal((GangPhase.Running, 2), (gang.Status.Phase, gang.Status.Attempt));
-        Assert.False(File.Exists(Path.Combine(_directory, "twice")), "two workers of one rank at once");
-        Assert.Equal(["1 0", "1 1", "1 2", "2 0", "2 1", "2 2"], Starts());
+        NeverTwo(gang);
     }
 
     [EmbeddedFact("the network is cut")]
@@ -45,20 +33,11 @@ public sealed class PartitionTests : IDisposable
         await using var job = new JobLikeController(lab.CreateClient(), lab.Cluster.Namespace, Gang(lab, spares: 0).Build().ToPodTemplate("w"), 3);
         var gang = await lab.LaunchAsync(Gang(lab, spares: 0));
         await lab.RunningAsync(gang, 1);
-        var victim = gang.Status.Workers[1];
-        var node = lab.Embedded.Nodes[victim.Node!];
-        var old = lab.Embedded.FindProcesses(victim.Pod, "worker");
-        Assert.NotEmpty(old);
-        await node.PartitionAsync();
-        await lab.RunningAsync(gang, 2);
-        await node.HealAsync();
-        await WaitAsync(lab, () => !old.Any(id => Directory.Exists($"/proc/{id}")));
-        await WaitAsync(lab, () => Starts().Count >= 6);
+        var victim = gang.Status.Workers[1].Pod;
+        await CutOffUntilReplacedAsync(lab, gang);
 
-        Assert.NotEqual(victim.Pod, gang.Status.Workers[1].Pod);
-        Assert.Equal((GangPhase.Running, 2), (gang.Status.Phase, gang.Status.Attempt));
-        Assert.False(File.Exists(Path.Combine(_directory, "twice")), "two workers of one rank at once");
-        Assert.Equal(["1 0", "1 1", "1 2", "2 0", "2 1", "2 2"], Starts());
+        Assert.NotEqual(victim, gang.Status.Workers[1].Pod);
+        NeverTwo(gang);
     }
 
     [EmbeddedFact("the network is cut")]
@@ -73,10 +52,32 @@ public sealed class PartitionTests : IDisposable
         await node.PartitionAsync();
         await lab.ExpectAsync<WorkerChanged>(gang, w => w.Worker is { Rank: 1, State: "Silent" });
         await node.HealAsync();
-        await WaitAsync(lab, () => gang.Status.Workers[1].State == "Running");
+        await lab.UntilAsync(() => gang.Status.Workers[1].State == "Running");
 
         Assert.Equal((GangPhase.Running, 1), (gang.Status.Phase, gang.Status.Attempt));
         Assert.Equal(["1 0", "1 1", "1 2"], Starts());
+    }
+
+    /// <summary>Cuts off the node of worker 1 until the gang runs without it; returns when its old worker has ended and all the new ones have said that they run.</summary>
+    private async Task CutOffUntilReplacedAsync(Lab lab, GangHandle gang)
+    {
+        var victim = gang.Status.Workers[1];
+        var node = lab.Embedded.Nodes[victim.Node!];
+        var old = lab.Embedded.FindProcesses(victim.Pod, "worker");
+        Assert.NotEmpty(old);
+        await node.PartitionAsync();
+        await lab.RunningAsync(gang, 2);
+        await node.HealAsync();
+        await lab.UntilAsync(() => !old.Any(id => Directory.Exists($"/proc/{id}")));
+        // A worker that runs has not yet written its line.
+        await lab.UntilAsync(() => Starts().Count >= 6);
+    }
+
+    private void NeverTwo(GangHandle gang)
+    {
+        Assert.Equal((GangPhase.Running, 2), (gang.Status.Phase, gang.Status.Attempt));
+        Assert.False(File.Exists(Path.Combine(_directory, "twice")), "two workers of one rank at once");
+        Assert.Equal(["1 0", "1 1", "1 2", "2 0", "2 1", "2 2"], Starts());
     }
 
     private List<string> Starts() => [.. File.ReadAllLines(Path.Combine(_directory, "starts")).Order(StringComparer.Ordinal)];
@@ -99,10 +100,4 @@ public sealed class PartitionTests : IDisposable
     }
 
     private GangBuilder Gang(Lab lab, int spares) => lab.Describe(3, spares, "sh", "-c", RankLock.Script(_directory, "sleep 3600"));
-
-    private static async Task WaitAsync(Lab lab, Func<bool> until)
-    {
-        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
-        while (!until()) await Task.Delay(20, patience.Token);
-    }
 }

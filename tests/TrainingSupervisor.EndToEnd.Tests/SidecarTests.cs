@@ -68,10 +68,7 @@ public sealed class SidecarTests
 
         var result = await gang.WaitAsync().WaitAsync(lab.Cluster.Patience);
         Assert.False(result.Succeeded);
-        using var client = lab.CreateClient();
-        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
-        while ((await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace, cancellationToken: patience.Token)).Items.Any(p => p.Status.Phase is "Pending" or "Running"))
-            await Task.Delay(20, patience.Token);
+        await lab.PodsAsync(pods => !pods.Any(p => p.Status.Phase is "Pending" or "Running"));
     }
 
     private static GangBuilder Describe(Lab lab)
@@ -101,15 +98,11 @@ public sealed class SidecarTests
     private static async Task StartedAsync(Lab lab, GangHandle gang, int attempt)
     {
         await lab.RunningAsync(gang, attempt);
-        using var patience = new CancellationTokenSource(lab.Cluster.Patience);
-        using var client = lab.CreateClient();
-        while (true)
+        await lab.PodsAsync(pods =>
         {
-            var pods = (await client.CoreV1.ListNamespacedPodAsync(lab.Cluster.Namespace, cancellationToken: patience.Token)).Items;
             var names = gang.Status.Workers.Select(w => w.Pod).ToHashSet();
-            if (pods.Count(p => names.Contains(p.Metadata.Name) && p.Status.ContainerStatuses?.All(c => c.State.Running is not null) == true) == names.Count) return;
-            await Task.Delay(20, patience.Token);
-        }
+            return pods.Count(p => names.Contains(p.Metadata.Name) && p.Status.ContainerStatuses?.All(c => c.State.Running is not null) == true) == names.Count;
+        });
     }
 
     private static async Task<List<string>> PodsAsync(Lab lab)

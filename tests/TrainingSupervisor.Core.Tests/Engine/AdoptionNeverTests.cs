@@ -17,22 +17,7 @@ public sealed class AdoptionNeverTests
                 var workers = random.Next(1, 7);
                 var spec = Specs.Adopted(workers).WithBarrierDeadline(TimeSpan.FromSeconds(60)).WithPolicy(p => p.WithBudget(100, TimeSpan.FromHours(1))).Build();
                 var world = new World(seed, spec, nodes: 24, w => new SimController(w, Enum.Parse<ControllerKind>(kind), workers)) { LossRate = random.NextDouble() * 0.2 };
-                world.Run(TimeSpan.FromSeconds(random.Next(1, 30)));
-                var faults = random.Next(1, 12);
-                for (var i = 0; i < faults && !world.State.IsOver; i++)
-                {
-                    NeverTests.Fault(world, random);
-                    world.Run(TimeSpan.FromMilliseconds(random.Next(0, random.Next(2) == 0 ? 300 : 12000)));
-                }
-
-                foreach (var node in world.Nodes) world.Heal(node);
-                world.LossRate = 0;
-                world.Run(TimeSpan.FromMinutes(12));
-                Assert.True(
-                    world.State.Phase == GangPhase.Running && world.Settled && world.State.Workers.All(n => world.State.Pods[n].Runs(world.State.Attempt)),
-                    $"seed {seed}: {world.State.Phase}/{world.State.Stage} attempt {world.State.Attempt} {world.State.Outcome}\n"
-                    + string.Join('\n', world.Log) + "\n" + string.Join('\n', world.State.Pods.Values.Select(p =>
-                        $"{p.Name} {p.Worker} {p.Agent?.Phase} {p.Agent?.Attempt} connected={p.Connected} gone={p.Gone} doomed={p.Doomed} pod={p.Pod?.Phase} deleting={p.Pod?.Deleting} node={p.Node} mayRun={p.MayRun} ran={p.RanAttempt}")));
+                NeverTests.Survive(seed, world, random);
             },
             iter: 150, threads: 2);
 }
