@@ -25,8 +25,8 @@ internal static partial class Log
     [LoggerMessage(1012, LogLevel.Information, "Gang {Gang}: plan for attempt {Attempt}: {Summary} ({Reason}); cause: {Cause}")]
     public static partial void Planned(ILogger logger, string gang, int attempt, string summary, string reason, string cause);
 
-    [LoggerMessage(1013, LogLevel.Information, "Gang {Gang}: attempt {Attempt} runs, {Seconds:0.000} s after the failure")]
-    public static partial void Recovered(ILogger logger, string gang, int attempt, double seconds);
+    [LoggerMessage(1013, LogLevel.Information, "Gang {Gang}: attempt {Attempt} runs, {Seconds:0.000} s after the failure: {Cost}")]
+    public static partial void Recovered(ILogger logger, string gang, int attempt, double seconds, string cost);
 
     [LoggerMessage(1014, LogLevel.Information, "Gang {Gang}: {Text}")]
     public static partial void Notice(ILogger logger, string gang, string text);
