@@ -16,6 +16,9 @@ internal static partial class Log
     [LoggerMessage(1005, LogLevel.Error, "Gang {Gang}: an observer of its events threw")]
     public static partial void ObserverFailed(ILogger logger, Exception exception, string gang);
 
+    [LoggerMessage(1006, LogLevel.Error, "Gang {Gang}: failure detector {Detector} failed")]
+    public static partial void DetectorFailed(ILogger logger, Exception exception, string gang, string detector);
+
     [LoggerMessage(1010, LogLevel.Information, "Gang {Gang}: {Phase}, attempt {Attempt}: {Reason}")]
     public static partial void Phase(ILogger logger, string gang, GangPhase phase, int attempt, string reason);
 
