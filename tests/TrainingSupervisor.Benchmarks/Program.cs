@@ -3,7 +3,14 @@ using TrainingSupervisor;
 using TrainingSupervisor.EndToEnd.Tests;
 
 // From a worker's SIGKILL to the release of all workers, on an embedded cluster, with where the time goes; and what it costs at the API.
-// dotnet run --project tests/TrainingSupervisor.Benchmarks [workers] [recoveries]
+// dotnet run -c Release --project tests/TrainingSupervisor.Benchmarks [workers] [recoveries]
+// dotnet run -c Release --project tests/TrainingSupervisor.Benchmarks machine: what the state machine's steps cost for 10 to 10,000 workers
+if (args is ["machine"])
+{
+    MachineBenchmark.Run();
+    return;
+}
+
 var workers = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 8;
 var recoveries = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 10;
 

@@ -246,11 +246,12 @@ internal static class Barrier
                 return new RosterEntry(rank, state.WorkerAt(rank), name, pod.Uid!, pod.Address, pod.Node ?? "");
             }),
         ]);
+        var ranks = state.Workers.Index().ToDictionary(w => w.Item, w => w.Index, StringComparer.Ordinal);
         var targets = ImmutableArray.CreateBuilder<ReleaseTarget>(pods.Length);
         foreach (var name in pods)
         {
             var pod = draft[name];
-            targets.Add(new ReleaseTarget(name, pod.Uid!, state.Workers.IndexOf(name)));
+            targets.Add(new ReleaseTarget(name, pod.Uid!, ranks[name]));
             draft.Put(pod with
             {
                 MayRun = true,
