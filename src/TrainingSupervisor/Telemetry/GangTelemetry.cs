@@ -23,7 +23,7 @@ internal sealed class GangTelemetry(string gang, ILogger log)
                 Log.Phase(log, gang, p.Phase, p.Attempt, p.Reason);
                 break;
             case FailureDetected f:
-                Log.Failure(log, gang, f.Failure);
+                Log.Failure(log, gang, f.Failure, f.Failure.At, f.Failure.SeenBy);
                 Failures.Add(1, new KeyValuePair<string, object?>("gang", gang), new("kind", f.Failure.Kind.ToString()));
                 break;
             case RecoveryPlanned p:

@@ -17,6 +17,7 @@ public sealed class MoveTests
     private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
 
     [Fact]
+    [Sees(FailureKind.NodeDraining)]
     public void Step_NodeCordonedWithoutSpare_TrainsOnUntilAReplacementWaits()
     {
         var world = Started(more: g => g.WithQuiesce(TimeSpan.FromSeconds(30)));
@@ -51,6 +52,7 @@ public sealed class MoveTests
     }
 
     [Fact]
+    [LeavesAlone(FailureKind.NodeDraining)]
     public void Step_NodeWithoutPodsOfTheGangCordoned_IsLeftAlone()
     {
         var world = Started();
@@ -63,6 +65,7 @@ public sealed class MoveTests
     }
 
     [Theory]
+    [Sees(FailureKind.NodeUnhealthy, FailureKind.NodeDraining)]
     [InlineData("KernelDeadlock", true, FailureKind.NodeUnhealthy)]
     [InlineData("AcceleratedHardwareReady", false, FailureKind.NodeUnhealthy)]
     [InlineData("PreemptScheduled", true, FailureKind.NodeDraining)]
@@ -80,6 +83,7 @@ public sealed class MoveTests
     }
 
     [Theory]
+    [LeavesAlone(FailureKind.NodeUnhealthy, FailureKind.NodeDraining)]
     [InlineData("KernelDeadlock", false)]
     [InlineData("AcceleratedHardwareReady", true)]
     [InlineData("MemoryPressure", true)]
@@ -120,6 +124,7 @@ public sealed class MoveTests
     }
 
     [Fact]
+    [Sees(FailureKind.Unschedulable)]
     public void Step_NoOtherNodeThanTheOneInQuarantine_IsForgivenWhenItLooksWell()
     {
         var world = Started(nodes: 4);
@@ -135,6 +140,7 @@ public sealed class MoveTests
     }
 
     [Fact]
+    [Sees(FailureKind.RestartStuck)]
     public void Step_RestartInPlaceNeverComesBack_GetsAnotherPod()
     {
         var world = Started(more: g => g.WithRestartDeadline(TimeSpan.FromSeconds(20)));

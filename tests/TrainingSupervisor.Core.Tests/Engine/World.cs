@@ -158,6 +158,9 @@ internal sealed class World
         }
     }
 
+    /// <summary>Containers that hung come back after all.</summary>
+    public void BootAgain(SimPod pod) => Boot(pod);
+
     /// <summary>The worker reports that it has done this step.</summary>
     public void Progress(SimPod pod, long step, string phase = "", double? own = null) =>
         Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, Checkpoint: -1, phase, Unhealthy: "") { OwnSeconds = own }));
