@@ -13,7 +13,8 @@ internal static class NodeHealth
     public static string? Evidence(GangDraft draft, NodeObservation node)
     {
         if (node.Ready is null && node.ReadyReason is "NodeStatusUnknown") return $"is not ready: {node.ReadyReason} {node.ReadyMessage}".TrimEnd();
-        if (node.Taints.Contains("node.kubernetes.io/unreachable:NoExecute")) return "has the taint node.kubernetes.io/unreachable";
+        // The taint outlives its reason by a moment: a kubelet that says Ready is there.
+        if (node.Ready != true && node.Taints.Contains("node.kubernetes.io/unreachable:NoExecute")) return "has the taint node.kubernetes.io/unreachable";
         if (node.LeaseSeen is not { } seen) return null;
         // Late is only what we would have seen: while the API server is away, every Lease looks old.
         var unchanged = draft.State.LeaseView - seen;

@@ -34,7 +34,7 @@ internal sealed class GangRunner : IAsyncDisposable
         _gateway = gateway;
         _time = time;
         _log = log;
-        _telemetry = new GangTelemetry(spec.Name, log);
+        _telemetry = new GangTelemetry(spec.Name, log, () => IsLeading ? _loop?.State : null, time);
         Handle = new GangHandle(this);
     }
 
@@ -108,6 +108,7 @@ internal sealed class GangRunner : IAsyncDisposable
         {
             _events.Writer.TryComplete();
             await pump;
+            _telemetry.Dispose();
         }
     }
 

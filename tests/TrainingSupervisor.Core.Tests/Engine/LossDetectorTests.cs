@@ -39,6 +39,7 @@ public sealed class LossDetectorTests
     [Theory]
     [LeavesAlone(FailureKind.NodeLost)]
     [InlineData("fresh")]
+    [InlineData("oldtaint")]
     [InlineData("notready")]
     public void Find_SilentAgentOnANodeThatIsThere_IsNotTheNodesLoss(string sign) => Assert.Null(Find(Silent, Node(sign)));
 
@@ -109,7 +110,8 @@ public sealed class LossDetectorTests
         {
             "lease" => well with { LeaseSeen = Now.AddSeconds(-10) },
             "ready" => well with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "Kubelet stopped posting node status." },
-            "taint" => well with { Taints = ["node.kubernetes.io/unreachable:NoExecute"] },
+            "taint" => well with { Ready = null, Taints = ["node.kubernetes.io/unreachable:NoExecute"] },
+            "oldtaint" => well with { Taints = ["node.kubernetes.io/unreachable:NoExecute"] },
             "notready" => well with { Ready = false, ReadyReason = "KubeletNotReady", ReadyMessage = "PLEG is not healthy" },
             _ => well,
         };
