@@ -4,8 +4,11 @@ namespace TrainingSupervisor.Engine;
 
 internal static class NodeHealth
 {
-    /// <summary>Kubelets renew at a quarter of the duration; two missed renewals, and half of one for lateness, are the earliest sign.</summary>
-    public static TimeSpan LeaseIsLateAfter(NodeObservation node) => node.LeaseDuration / 4 * 2.5;
+    /// <summary>Kubelets renew at a quarter of the duration.</summary>
+    public static TimeSpan RenewInterval(NodeObservation node) => node.LeaseDuration / 4;
+
+    /// <summary>Two missed renewals, and half of one for lateness, are the earliest sign.</summary>
+    public static TimeSpan LeaseIsLateAfter(NodeObservation node) => RenewInterval(node) * 2.5;
 
     public static bool IsLost(GangDraft draft, NodeObservation node) => Evidence(draft, node) is not null;
 

@@ -33,8 +33,9 @@ internal static class Quiet
         var node = draft.NodeOf(pod);
         if (node is not null && !NodeHealth.IsLost(draft, node) && !pod.Gone) return null;
         if (!pod.Gone && draft.Spec.IsSidecar(pod.Role) && !IsOff(draft, node)) return null;
-        var last = node?.LeaseSeen is { } seen && seen > pod.LastSign && !pod.Gone ? seen : pod.LastSign;
-        return last + fence + FenceMargin;
+        // Until the renewal that did not come the API server may have answered the agent, too.
+        var reached = pod.Gone || node?.LeaseSeen is not { } seen ? pod.LastSign : seen + NodeHealth.RenewInterval(node);
+        return (reached > pod.LastSign ? reached : pod.LastSign) + fence + FenceMargin;
     }
 
     /// <summary>Whoever can know it says that this machine is off: an operator by a taint, the cloud provider by a taint or by deleting the Node.</summary>

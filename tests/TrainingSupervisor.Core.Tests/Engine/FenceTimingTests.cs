@@ -38,8 +38,23 @@ public sealed class FenceTimingTests
         for (var phase = 0.0; phase < lease / 4.0; phase += 0.25) Assert.True(Run(TimeSpan.FromSeconds(fence), TimeSpan.FromSeconds(lease), phase, healed: null));
     }
 
+    /// <summary>The agent reaches the API server alone for a while, and so is not cut off before that ends: the Lease is the only trace of it.</summary>
+    [Theory]
+    [InlineData(5, 4)]
+    [InlineData(30, 40)]
+    public void Step_AgentsStreamIsCutBeforeItsNodeIs_OldWorkerStillEndsFirst(int fence, int lease)
+    {
+        for (var phase = 0.0; phase < lease / 4.0; phase += lease / 64.0)
+        {
+            for (var before = 0.25; before < fence; before += fence / 16.0)
+            {
+                Assert.True(Run(TimeSpan.FromSeconds(fence), TimeSpan.FromSeconds(lease), phase, healed: null, before));
+            }
+        }
+    }
+
     /// <summary>True if its Pod was replaced.</summary>
-    private static bool Run(TimeSpan fence, TimeSpan lease, double phase, double? healed)
+    private static bool Run(TimeSpan fence, TimeSpan lease, double phase, double? healed, double streamCutBefore = 0)
     {
         var spec = Specs.Gang(2, 0, g => g.WithFence(fence)).Build();
         var world = new World((int)((phase * 1000) + (healed ?? 999) * 4), spec, nodes: 4, lease: lease);
@@ -47,6 +62,13 @@ public sealed class FenceTimingTests
         Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
         var old = world.PodOf(1);
         var node = old.Node!;
+        if (streamCutBefore > 0)
+        {
+            old.Faulty = true;
+            world.Disconnect(old);
+            world.Run(TimeSpan.FromSeconds(streamCutBefore));
+        }
+
         var cut = world.Now;
         world.Partition(node);
         if (healed is { } seconds) world.After(seconds * 1000, () => world.Heal(node));
