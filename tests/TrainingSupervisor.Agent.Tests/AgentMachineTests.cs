@@ -209,6 +209,18 @@ public sealed class AgentMachineTests
         Assert.Contains(new Effect.Leave(5), _machine.OnWorkerEnded(new WorkerExit { Code = 5 }));
     }
 
+    [Theory]
+    [InlineData(15, 143)]
+    [InlineData(2, 130)]
+    public void OnTerminate_WorkerThenEndsWithZero_HasBeenEndedAndIsNotDone(int signal, int code)
+    {
+        _machine.On(Release(1));
+        _machine.OnTerminate(signal);
+
+        Assert.Contains(new Effect.Leave(code), _machine.OnWorkerEnded(new WorkerExit()));
+        Assert.Equal((Phase.Exited, code, signal), (_machine.Snapshot().Phase, _machine.Snapshot().Exit.Code, _machine.Snapshot().Exit.Signal));
+    }
+
     [Fact]
     public void Halt_WhileRunning_EndsTheTreeFirst()
     {

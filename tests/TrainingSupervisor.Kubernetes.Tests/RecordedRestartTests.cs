@@ -84,12 +84,75 @@ public sealed class RecordedRestartTests
     [InlineData("preempted", FailureKind.Preempted)]
     [InlineData("delete-grace", FailureKind.PodDeleted)]
     [InlineData("podgc-node-deleted", FailureKind.Evicted)]
-    public void PodEnds_AsRecorded_IsClassified(string recording, FailureKind kind)
+    [InlineData("crash-never-exit1", FailureKind.ApplicationError)]
+    [InlineData("oomkilled-child", FailureKind.OutOfMemory)]
+    [InlineData("evict-emptydir-limit-137", FailureKind.Evicted)]
+    [InlineData("active-deadline", FailureKind.Evicted)]
+    [InlineData("kubelet-gateoff-running-pod", FailureKind.Evicted)]
+    [InlineData("kubelet-gateoff-nodename", FailureKind.Evicted)]
+    [InlineData("liveness-restart", FailureKind.UnorderedRestart, true)]
+    public void PodEnds_AsRecorded_IsClassified(string recording, FailureKind kind, bool agentReturns = false)
+    {
+        var gang = Gang.Running();
+        gang.Replay(Read(recording, fromTheStart: true), agentReturns);
+
+        var failure = gang.Failures[0];
+        Assert.Equal((kind, new WorkerId("w", 0), Gang.Pod, "node-1"), (failure.Kind, failure.Worker!.Value, failure.Pod, failure.Node));
+        Assert.NotEmpty(failure.Evidence);
+        Assert.NotEmpty(failure.SeenBy);
+    }
+
+    [Theory]
+    [InlineData("oomkilled-never", "container main: OOMKilled, exit code 137; memory limit 32Mi of container main")]
+    [InlineData("oomkilled-child", "container main: OOMKilled, exit code 137; memory limit 32Mi of container main")]
+    [InlineData("signal9-never", "container main: ended by signal 9 (SIGKILL)")]
+    [InlineData("crash-never-exit1", "container main: exit code 1")]
+    [InlineData("evict-emptydir-limit-137", "Evicted: Usage of EmptyDir volume \"shared\" exceeds the limit \"10Mi\". ")]
+    [InlineData("active-deadline", "DeadlineExceeded: Pod was active on the node longer than the specified deadline")]
+    [InlineData("kubelet-gateoff-running-pod", "PodFeatureUnsupported: Pod was rejected: Pod requires node features that are not available: RestartAllContainersOnContainerExits")]
+    [InlineData("podgc-node-deleted", "DeletionByPodGC: PodGC: node no longer exists")]
+    public void PodEnds_AsRecorded_IsToldInKubernetesWords(string recording, string evidence)
     {
         var gang = Gang.Running();
         gang.Replay(Read(recording, fromTheStart: true), agentReturns: false);
 
-        Assert.Equal(kind, gang.Failures[0].Kind);
+        Assert.Equal(evidence, gang.Failures[0].Evidence);
+    }
+
+    [Theory]
+    [InlineData("pod-succeeded")]
+    [InlineData("pod-succeeded-init-sidecar")]
+    public void PodEnds_WellAndAsRecorded_IsNoFailure(string recording)
+    {
+        var gang = Gang.Running();
+        gang.Replay(Read(recording, fromTheStart: true), agentReturns: false);
+
+        Assert.Empty(gang.Failures);
+    }
+
+    public static TheoryData<string> Recordings => [.. Directory.EnumerateFiles(Folder, "*.jsonl").Select(f => Path.GetFileNameWithoutExtension(f)!).Order(StringComparer.Ordinal)];
+
+    /// <summary>Coming up is no failure, however it looks on the way; what will never come up is.</summary>
+    [Theory]
+    [MemberData(nameof(Recordings))]
+    public void PodComesUp_AsRecorded_IsNoFailure(string recording)
+    {
+        var gang = Gang.Running();
+        gang.ReplayStatusOnly([.. Read(recording, fromTheStart: true).TakeWhile(s => s is { Phase: PodPhase.Pending, DisruptionReason: null, Deleting: false })]);
+
+        if (recording == "image-never-present") Assert.Equal(FailureKind.ImageUnavailable, Assert.Single(gang.Failures).Kind);
+        else Assert.Empty(gang.Failures);
+    }
+
+    [Theory]
+    [InlineData("unschedulable", "0/1 nodes are available: 1 Insufficient cpu.")]
+    [InlineData("kubelet-gateoff-unschedulable", "0/1 nodes are available: 1 node(s) didn't match Pod's required features.")]
+    public void Pod_WithoutANodeAsRecorded_IsUnschedulableInTheSchedulersWords(string recording, string words)
+    {
+        var pod = Read(recording, fromTheStart: true)[^1];
+
+        Assert.Equal("Unschedulable", pod.UnschedulableReason);
+        Assert.StartsWith(words, pod.UnschedulableMessage, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -135,6 +198,8 @@ public sealed class RecordedRestartTests
     private static List<PodObservation> Read(string recording, bool fromTheStart = false)
     {
         var states = new List<PodObservation>();
+        var path = Path.Combine(Folder, "../Manifests", recording + ".json");
+        var manifest = new Lazy<JsonNode?>(() => File.Exists(path) ? JsonNode.Parse(File.ReadAllText(path)) : null);
         foreach (var line in File.ReadLines(Path.Combine(Folder, recording + ".jsonl")))
         {
             if (JsonNode.Parse(line) is not { } e || e["object"] is not JsonObject pod || e["type"]!.GetValue<string>() is not ("ADDED" or "MODIFIED")) continue;
@@ -142,6 +207,7 @@ public sealed class RecordedRestartTests
             meta["ownerReferences"] = new JsonArray(new JsonObject { ["uid"] = "owner", ["controller"] = true });
             meta["labels"] = new JsonObject { [Labels.Role] = "w", [Labels.Worker] = "w-0", [Labels.Incarnation] = "1" };
             (pod["spec"] ??= new JsonObject())["nodeName"] = "node-1";
+            if (manifest.Value?["spec"]?["containers"] is { } containers) pod["spec"]!["containers"] = containers.DeepClone();
             pod["spec"]!["containers"] ??= new JsonArray(new JsonObject { ["name"] = "main" });
             using var json = JsonDocument.Parse(pod.ToJsonString());
             states.Add(PodReader.Read(json.RootElement, Gang.Pod, Gang.Uid, "owner")!with { RestartsInPlace = true });

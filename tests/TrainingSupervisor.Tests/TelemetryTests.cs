@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Engine.Learning;
 
 namespace TrainingSupervisor.Tests;
 
@@ -23,7 +26,8 @@ public sealed class TelemetryTests
             },
         };
         ActivitySource.AddActivityListener(listener);
-        new GangTelemetry(gang, NullLogger.Instance).Observe(Recovered(gang));
+        using var telemetry = new GangTelemetry(gang, NullLogger.Instance, () => null, TimeProvider.System);
+        telemetry.Observe(Recovered(gang));
 
         List<Activity> trace;
         lock (spans) trace = [.. spans.GroupBy(a => a.TraceId).Single(t => t.Any(a => Equals(a.GetTagItem("gang"), gang)))];
@@ -51,7 +55,7 @@ public sealed class TelemetryTests
         listener.SetMeasurementEventCallback<long>((i, value, tags, _) => Note(i, value, tags));
         listener.SetMeasurementEventCallback<double>((i, value, tags, _) => Note(i, value, tags));
         listener.Start();
-        var telemetry = new GangTelemetry(gang, NullLogger.Instance);
+        using var telemetry = new GangTelemetry(gang, NullLogger.Instance, () => null, TimeProvider.System);
         telemetry.Observe(new FailureDetected(gang, Start, Cause));
         telemetry.Observe(Recovered(gang));
 
@@ -70,6 +74,60 @@ public sealed class TelemetryTests
             if (!mine) return;
             lock (seen) seen.Add((instrument.Name, value, kind));
         }
+    }
+
+    [Fact]
+    public void Gauges_NodesInQuarantineAndStragglers_AreThoseOfTheMomentAndOfALivingGangOnly()
+    {
+        var gang = Guid.NewGuid().ToString("N");
+        var time = new FakeTimeProvider(Start);
+        var state = GangMachine.Start(Spec(), 1, restartsInPlace: true, Start);
+        state = state with
+        {
+            Quarantined = state.Quarantined
+                .Add("node-1", new QuarantinedNode("NodeLost", Start, Start.AddMinutes(5), 1)).Add("node-2", new QuarantinedNode("NodeLost", Start, Start.AddMinutes(60), 1)),
+            Progress = state.Progress with { Attempt = state.Attempt, Paces = state.Progress.Paces.SetItem("w", SlowPace(state.Spec.StragglerDetection!)) },
+        };
+        var leads = true;
+        var telemetry = new GangTelemetry(gang, NullLogger.Instance, () => leads ? state : null, time);
+
+        Assert.Equal([("gang.nodes.quarantined", 2), ("gang.stragglers", 1)], Read(gang));
+        time.Advance(TimeSpan.FromMinutes(6));
+        Assert.Equal([("gang.nodes.quarantined", 1), ("gang.stragglers", 1)], Read(gang));
+        leads = false;
+        Assert.Empty(Read(gang));
+        leads = true;
+        telemetry.Dispose();
+        Assert.Empty(Read(gang));
+    }
+
+    private static GangSpec Spec() => Gang.Create("job").AddRole("w", r => r.WithCount(4).WithImage("i").WithCommand("c").WithAgentInImage("/a")).Build();
+
+    /// <summary>One of four takes twice as long as the others.</summary>
+    private static RolePace SlowPace(StragglerDetection options)
+    {
+        var pace = RolePace.Start(4);
+        for (var step = 0; step < 40; step++) pace = pace.Judge([(step, 1), (step, 1), (step, 2), (step, 1)], step, Start.AddSeconds(step), options).Next;
+        return pace;
+    }
+
+    private static List<(string Name, int Value)> Read(string gang)
+    {
+        var seen = new List<(string, int)>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, l) =>
+            {
+                if (instrument is { Meter.Name: "TrainingSupervisor", IsObservable: true }) l.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<int>((i, value, tags, _) =>
+        {
+            if (tags.ToArray().Contains(new KeyValuePair<string, object?>("gang", gang))) seen.Add((i.Name, value));
+        });
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return [.. seen.Order()];
     }
 
     private static Failure Cause => new(FailureKind.Killed, "ended by signal 9", Start);

@@ -38,9 +38,9 @@ internal static class ExitDetector
         var (kind, evidence) = exit switch
         {
             { NotStarted: true } => (FailureKind.StartError, $"the command cannot be started: {exit.StderrTail}"),
-            { OutOfMemory: true } => (FailureKind.OutOfMemory, "the kernel's OOM killer ended it or a child of it"),
-            { Signal: > 0 } => (FailureKind.Killed, $"ended by signal {exit.Signal}{SignalName(exit.Signal)}"),
-            _ => (FailureKind.ApplicationError, $"exit code {exit.Code}{OfAChild(exit.Code)}{LastLine(exit.StderrTail)}"),
+            { OutOfMemory: true } => (FailureKind.OutOfMemory, $"the kernel's OOM killer ended it or a child of it, {Words(exit)}; {MemoryLimit.Of(pod.Pod, pod.Pod?.WorkerContainer)}"),
+            { Signal: > 0 } => (FailureKind.Killed, Words(exit)),
+            _ => (FailureKind.ApplicationError, Words(exit)),
         };
         return FailureDetector.Of(pod, kind, evidence, exit.Ended, "agent") with
         {
@@ -74,7 +74,11 @@ internal static class ExitDetector
     // A shell or a launcher ends with 128 + signal when a signal has ended what it has started.
     private static string OfAChild(int code) => code > 128 && SignalName(code - 128) is { Length: > 0 } name ? $" = 128 + {code - 128}{name}" : "";
 
-    private static string LastLine(string tail)
+    private static string Words(WorkerExit exit) =>
+        (exit.Signal > 0 ? $"ended by signal {exit.Signal}{SignalName(exit.Signal)}" : $"exit code {exit.Code}{OfAChild(exit.Code)}") + LastLine(exit.StderrTail);
+
+    /// <summary>Reads as the end of "exit code 1".</summary>
+    public static string LastLine(string tail)
     {
         // A stack trace ends with its frames; the line before them says what happened.
         var line = tail.Split(['\n', '\r'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)

@@ -4,8 +4,11 @@ namespace TrainingSupervisor.Engine;
 
 internal static class NodeHealth
 {
-    /// <summary>Kubelets renew at a quarter of the duration; two missed renewals, and half of one for lateness, are the earliest sign.</summary>
-    public static TimeSpan LeaseIsLateAfter(NodeObservation node) => node.LeaseDuration / 4 * 2.5;
+    /// <summary>Kubelets renew at a quarter of the duration.</summary>
+    public static TimeSpan RenewInterval(NodeObservation node) => node.LeaseDuration / 4;
+
+    /// <summary>Two missed renewals, and half of one for lateness, are the earliest sign.</summary>
+    public static TimeSpan LeaseIsLateAfter(NodeObservation node) => RenewInterval(node) * 2.5;
 
     public static bool IsLost(GangDraft draft, NodeObservation node) => Evidence(draft, node) is not null;
 
@@ -13,7 +16,8 @@ internal static class NodeHealth
     public static string? Evidence(GangDraft draft, NodeObservation node)
     {
         if (node.Ready is null && node.ReadyReason is "NodeStatusUnknown") return $"is not ready: {node.ReadyReason} {node.ReadyMessage}".TrimEnd();
-        if (node.Taints.Contains("node.kubernetes.io/unreachable:NoExecute")) return "has the taint node.kubernetes.io/unreachable";
+        // The taint outlives its reason by a moment: a kubelet that says Ready is there.
+        if (node.Ready != true && node.Taints.Contains("node.kubernetes.io/unreachable:NoExecute")) return "has the taint node.kubernetes.io/unreachable";
         if (node.LeaseSeen is not { } seen) return null;
         // Late is only what we would have seen: while the API server is away, every Lease looks old.
         var unchanged = draft.State.LeaseView - seen;

@@ -5,22 +5,32 @@ namespace TrainingSupervisor.Engine;
 /// <summary>What a Node says of trouble to come or at hand: conditions by name, taints, a cordon, a health system's annotation.</summary>
 internal static class NodeSigns
 {
-    /// <summary>Conditions and taints as their makers document them: node-problem-detector, cloud providers' agents, autoscalers, the kubelet.</summary>
+    /// <summary>AKS announces every kind of planned event with this one condition, whose message begins with which.</summary>
+    private const string AnyPlannedEvent = "VMEventScheduled";
+
+    /// <summary>After those a VM is not what it was. A Freeze is a pause of seconds, and passes.</summary>
+    private static readonly string[] EndingEvents = ["Preempt", "Terminate", "Reboot", "Redeploy"];
+
+    /// <summary>Conditions and taints by the names that their makers give them: node-problem-detector, cloud providers' agents, autoscalers.</summary>
     public static readonly NodeSign[] BuiltIn =
     [
-        // node-problem-detector
+        // kubernetes/node-problem-detector, config/kernel-monitor.json
         Broken("KernelDeadlock"), Broken("ReadonlyFilesystem"), Broken("XfsShutdown"), Broken("CperHardwareErrorFatal"),
-        // the node problem detector of AKS
-        Broken("GPUMissing"), Broken("NVLinkStatusInactive"), Broken("XIDHWSWErrors"), Broken("UnhealthyNvidiaDevicePlugin"), Broken("IBLinkFlapping"),
+        // learn.microsoft.com/azure/aks/node-problem-detector, the permanent problems of GPU nodes
+        Broken("GPUMissing"), Broken("NVLinkStatusInactive"), Broken("XIDErrors"), Broken("UnhealthyNvidiaDevicePlugin"), Broken("IBLinkFlapping"),
+        // The same; Azure/karpenter-provider-azure, pkg/controllers/.../interruption; and, as AKS named them before, conditions of their own
+        Going("PreemptionScheduled"), Going(AnyPlannedEvent),
         Going("PreemptScheduled"), Going("TerminateScheduled"), Going("RebootScheduled"), Going("RedeployScheduled"),
-        // the node monitoring agent of EKS: its conditions are good when true
+        // docs.aws.amazon.com/eks/latest/userguide/node-health-nma.html, aws/eks-node-monitoring-agent: good when true
         Broken("AcceleratedHardwareReady", bad: false), Broken("KernelReady", bad: false), Broken("StorageReady", bad: false), Broken("ContainerRuntimeReady", bad: false),
+        // kubernetes.io/docs/reference/labels-annotations-taints
         Taint("node.kubernetes.io/out-of-service", FailureKind.NodeUnhealthy),
-        // a spot or shutdown notice
+        // A spot or shutdown notice: GKE's maintenance-handler; aws/aws-node-termination-handler, pkg/node/node.go
         Taint("cloud.google.com/impending-node-termination"),
         Taint("aws-node-termination-handler/spot-itn"),
         Taint("aws-node-termination-handler/scheduled-maintenance"),
         Taint("aws-node-termination-handler/asg-lifecycle-termination"),
+        // kubernetes-sigs/karpenter, pkg/apis/v1/taints.go and v1beta1; kubernetes/autoscaler, cluster-autoscaler/utils/taints
         Taint("karpenter.sh/disrupted"), Taint("karpenter.sh/disruption"),
         Taint("ToBeDeletedByClusterAutoscaler"),
     ];
@@ -67,7 +77,7 @@ internal static class NodeSigns
 
         foreach (var condition in node.Conditions)
         {
-            if (condition.Type == sign.Name && condition.Status == sign.BadStatus)
+            if (condition.Type == sign.Name && condition.Status == sign.BadStatus && !Passes(condition))
             {
                 return $"the node's condition {condition.Type} is {condition.Status}: {condition.Reason} {condition.Message}".TrimEnd();
             }
@@ -75,6 +85,9 @@ internal static class NodeSigns
 
         return null;
     }
+
+    private static bool Passes(NodeCondition condition) =>
+        condition.Type == AnyPlannedEvent && !EndingEvents.Any(e => condition.Message.StartsWith(e, StringComparison.OrdinalIgnoreCase));
 
     private static NodeSign Broken(string condition, bool bad = true) => new(FailureKind.NodeUnhealthy, condition, IsTaint: false, bad);
 

@@ -47,9 +47,10 @@ internal static class PodDetector
 
     private static Failure Ended(GangDraft draft, PodState state, PodObservation pod)
     {
-        if (pod.Reason is "Evicted" or "NodeShutdown" or "Terminated")
+        // A reason of the Pod's own is the kubelet's: it has ended all of it, or did not take it, whatever the containers ended with then.
+        if (pod is { Phase: PodPhase.Failed, Reason: { } reason })
         {
-            return FailureDetector.Of(state, FailureKind.Evicted, $"{pod.Reason}: {pod.Message}", draft.Now, "pod status");
+            return FailureDetector.Of(state, reason == "Preempting" ? FailureKind.Preempted : FailureKind.Evicted, $"{reason}: {pod.Message}", draft.Now, "pod status");
         }
 
         var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
@@ -62,21 +63,23 @@ internal static class PodDetector
         return ExitOf(state, container, draft.Now);
     }
 
-    /// <summary>A container's end, as its status tells it.</summary>
+    /// <summary>A container's end, as its status tells it: its last words are there if it leaves a termination message.</summary>
     public static Failure ExitOf(PodState state, ContainerObservation container, DateTimeOffset now)
     {
         var signal = container.Signal > 0 ? container.Signal : container.ExitCode > 128 ? container.ExitCode - 128 : 0;
+        var words = ExitDetector.LastLine(container.Message ?? "");
         var (kind, evidence) = container.Reason switch
         {
-            "OOMKilled" => (FailureKind.OutOfMemory, "OOMKilled"),
+            "OOMKilled" => (FailureKind.OutOfMemory, $"OOMKilled, exit code {container.ExitCode}{words}; {MemoryLimit.Of(state.Pod, container.Name)}"),
             "StartError" or "ContainerCannotRun" => (FailureKind.StartError, $"{container.Reason}: {container.Message}"),
-            _ when signal > 0 => (FailureKind.Killed, $"ended by signal {signal}{ExitDetector.SignalName(signal)}"),
-            _ => (FailureKind.ApplicationError, $"exit code {container.ExitCode}"),
+            _ when signal > 0 => (FailureKind.Killed, $"ended by signal {signal}{ExitDetector.SignalName(signal)}{words}"),
+            _ => (FailureKind.ApplicationError, $"exit code {container.ExitCode}{words}"),
         };
         return FailureDetector.Of(state, kind, $"container {container.Name}: {evidence}", now, "pod status") with
         {
             ExitCode = container.ExitCode,
             Signal = signal > 0 ? signal : null,
+            StderrTail = container.Message ?? "",
         };
     }
 }

@@ -141,6 +141,7 @@ internal static class PodKeeper
         if (lost && !Quiet.Is(draft, pod))
         {
             if (Quiet.FencedAt(draft, pod) is { } fenced) draft.WakeAt(fenced);
+            else AskForProof(draft, pod);
             return;
         }
 
@@ -152,6 +153,15 @@ internal static class PodKeeper
 
         draft.Put(pod with { DeleteSent = draft.Now, DeleteForced = lost, DeleteFailed = false, TryAgainAt = draft.Now + Doubt });
         draft.Emit(new DeletePod(pod.Name, pod.Uid!, lost));
+    }
+
+    /// <summary>Nobody but a person or the cloud can say that this worker has ended: they are told once what is waited for.</summary>
+    private static void AskForProof(GangDraft draft, PodState pod)
+    {
+        if (pod.ProofAsked) return;
+        draft.Put(pod with { ProofAsked = true });
+        draft.Notice($"{pod.Name} is replaced, but its worker may still run: {pod.Node} is lost, and beside a sidecar only its kubelet can end it. If the machine is off, "
+            + $"taint it (kubectl taint node {pod.Node} node.kubernetes.io/out-of-service=nodeshutdown:NoExecute) or delete the Node; the gang waits for that at the barrier");
     }
 
     /// <summary>Said again until the agent is gone: a command may be lost with its stream.</summary>

@@ -59,6 +59,9 @@ internal sealed record PodState
     /// <summary>It may have been released at some time: a worker may run in it. A Pod that never was cannot harm anybody.</summary>
     public bool MayRun { get; init; }
 
+    /// <summary>It was said already that somebody must tell whether its machine is off.</summary>
+    public bool ProofAsked { get; init; }
+
     /// <summary>The save that must be through before this Pod may be created.</summary>
     public long NeedsSaved { get; init; }
     public DateTimeOffset? DeleteSent { get; init; }

@@ -22,7 +22,8 @@ internal static class Quiet
 
     /// <summary>
     /// When a Pod that we hear nothing of is certain to have ended its worker; null while its node still talks to the API server, for then
-    /// the agent may reach that too and is not cut off.
+    /// the agent may reach that too and is not cut off; and null for a worker that only a kubelet could end, of which nothing is known
+    /// (ADR 6).
     /// </summary>
     public static DateTimeOffset? FencedAt(GangDraft draft, PodState pod)
     {
@@ -31,7 +32,18 @@ internal static class Quiet
         if (fence == TimeSpan.Zero) return pod.LastSign;
         var node = draft.NodeOf(pod);
         if (node is not null && !NodeHealth.IsLost(draft, node) && !pod.Gone) return null;
-        var last = node?.LeaseSeen is { } seen && seen > pod.LastSign && !pod.Gone ? seen : pod.LastSign;
-        return last + fence + FenceMargin;
+        if (!pod.Gone && draft.Spec.IsSidecar(pod.Role) && !IsOff(draft, node)) return null;
+        // Until the renewal that did not come the API server may have answered the agent, too.
+        var reached = pod.Gone || node?.LeaseSeen is not { } seen ? pod.LastSign : seen + NodeHealth.RenewInterval(node);
+        return (reached > pod.LastSign ? reached : pod.LastSign) + fence + FenceMargin;
+    }
+
+    /// <summary>Whoever can know it says that this machine is off: an operator by a taint, the cloud provider by a taint or by deleting the Node.</summary>
+    private static bool IsOff(GangDraft draft, NodeObservation? node)
+    {
+        // Where Nodes may not be watched none is known, and that proves nothing.
+        if (node is null) return draft.Synced && !draft.State.Nodes.IsEmpty;
+        return node.Deleted || node.Taints.Any(t => t.StartsWith("node.kubernetes.io/out-of-service:", StringComparison.Ordinal)
+            || t.StartsWith("node.cloudprovider.kubernetes.io/shutdown:", StringComparison.Ordinal));
     }
 }

@@ -40,6 +40,12 @@ internal sealed record PodObservation
     /// <summary>The name of the worker's container: the first that is no init container.</summary>
     public string? WorkerContainer { get; init; }
 
+    /// <summary>spec.containers[*].resources.limits.memory, as the user wrote it, of those that have one (init containers too).</summary>
+    public ImmutableArray<ContainerMemory> MemoryLimits { get; init; } = [];
+
+    /// <summary>spec.resources.limits.memory: what all containers share; null if there is no such limit.</summary>
+    public string? MemoryLimit { get; init; }
+
     /// <summary>Reason and message of PodScheduled=False.</summary>
     public string? UnschedulableReason { get; init; }
     public string? UnschedulableMessage { get; init; }
@@ -69,6 +75,9 @@ internal sealed record PodObservation
     /// <summary>No container of this Pod has ever been started, as far as its status tells.</summary>
     public bool NeverStarted => Node is null;
 }
+
+/// <summary>A container's memory limit, as a Kubernetes quantity.</summary>
+internal sealed record ContainerMemory(string Container, string Limit);
 
 internal enum PodPhase
 {

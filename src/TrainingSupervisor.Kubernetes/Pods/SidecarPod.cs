@@ -11,6 +11,8 @@ internal static class SidecarPod
     {
         if (!role.Command.IsEmpty) (worker.Command, worker.Args) = ([.. role.Command], null);
         worker.Env = [.. worker.Env ?? [], .. role.Environment.Select(e => PodFactory.Variable(e.Key, e.Value)), .. WorkerEnvironment(spec, role)];
+        // Nobody reads its stderr but the kubelet: its last lines are then in the status when it ends with an error.
+        worker.TerminationMessagePolicy ??= "FallbackToLogsOnError";
         var inImage = role.AgentDelivery == AgentDelivery.InImage;
         var path = inImage ? role.Agent : Agent;
         var sidecar = new V1Container

@@ -65,6 +65,8 @@ internal static class PodReader
             AllContainersRestarting = restarting,
             RestartsInPlace = HasRestartRule(Json.List(spec, "containers"u8)) || HasRestartRule(Json.List(spec, "initContainers"u8)),
             WorkerContainer = FirstContainer(spec),
+            MemoryLimits = MemoryLimits(spec),
+            MemoryLimit = MemoryLimit(spec),
             UnschedulableReason = Json.Interned(unschedulable, "reason"u8),
             UnschedulableMessage = Json.Interned(unschedulable, "message"u8),
             DisruptionReason = Json.Interned(disruption, "reason"u8),
@@ -77,7 +79,8 @@ internal static class PodReader
 
     /// <summary>Whether two records say the same: then the change in the API was about nothing that we keep.</summary>
     public static bool Same(PodObservation a, PodObservation b) =>
-        a with { Containers = b.Containers } == b && a.Containers.SequenceEqual(b.Containers);
+        a with { Containers = b.Containers, MemoryLimits = b.MemoryLimits } == b
+        && a.Containers.SequenceEqual(b.Containers) && a.MemoryLimits.SequenceEqual(b.MemoryLimits);
 
     private static ReadOnlySpan<byte> RoleLabel => "training-supervisor.dev/role"u8;
 
@@ -100,6 +103,22 @@ internal static class PodReader
         foreach (var container in Json.List(spec, "containers"u8)) return Json.Interned(container, "name"u8);
         return null;
     }
+
+    private static ImmutableArray<ContainerMemory> MemoryLimits(JsonElement spec)
+    {
+        var limits = ImmutableArray<ContainerMemory>.Empty;
+        foreach (var container in Json.List(spec, "containers"u8)) Add(container);
+        foreach (var container in Json.List(spec, "initContainers"u8)) Add(container);
+        return limits;
+
+        void Add(JsonElement container)
+        {
+            if (MemoryLimit(container) is { } limit) limits = limits.Add(new ContainerMemory(Json.Interned(container, "name"u8) ?? "", limit));
+        }
+    }
+
+    /// <summary>Of a container, or of a whole Pod.</summary>
+    private static string? MemoryLimit(JsonElement of) => Json.Interned(Json.Get(Json.Get(of, "resources"u8), "limits"u8), "memory"u8);
 
     private static bool HasRestartRule(JsonElement.ArrayEnumerator containers)
     {

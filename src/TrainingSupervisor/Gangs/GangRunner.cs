@@ -36,7 +36,7 @@ internal sealed class GangRunner : IAsyncDisposable
         _detectors = detectors;
         _time = time;
         _log = log;
-        _telemetry = new GangTelemetry(spec.Name, log);
+        _telemetry = new GangTelemetry(spec.Name, log, () => IsLeading ? _loop?.State : null, time);
         Handle = new GangHandle(this);
     }
 
@@ -121,6 +121,7 @@ internal sealed class GangRunner : IAsyncDisposable
         {
             _events.Writer.TryComplete();
             await pump;
+            _telemetry.Dispose();
         }
     }
 

@@ -22,8 +22,8 @@ internal static partial class Log
     [LoggerMessage(1010, LogLevel.Information, "Gang {Gang}: {Phase}, attempt {Attempt}: {Reason}")]
     public static partial void Phase(ILogger logger, string gang, GangPhase phase, int attempt, string reason);
 
-    [LoggerMessage(1011, LogLevel.Warning, "Gang {Gang}: {Failure}")]
-    public static partial void Failure(ILogger logger, string gang, Failure failure);
+    [LoggerMessage(1011, LogLevel.Warning, "Gang {Gang}: {Failure} (at {At:u}, seen by {SeenBy})")]
+    public static partial void Failure(ILogger logger, string gang, Failure failure, DateTimeOffset at, string seenBy);
 
     [LoggerMessage(1012, LogLevel.Information, "Gang {Gang}: plan for attempt {Attempt}: {Summary} ({Reason}); cause: {Cause}")]
     public static partial void Planned(ILogger logger, string gang, int attempt, string summary, string reason, string cause);

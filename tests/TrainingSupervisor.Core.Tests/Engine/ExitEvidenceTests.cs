@@ -9,6 +9,7 @@ public sealed class ExitEvidenceTests
     private static readonly GangState Running = new() { Spec = Specs.Gang().Build(), Stage = Stage.Running, Attempt = 3 };
 
     [Theory]
+    [Sees(FailureKind.HealthCheckFailed)]
     [InlineData(UnhealthySource.Worker, "worker", "the worker says: bad")]
     [InlineData(UnhealthySource.HealthCommand, "health command", "the health command bad")]
     [InlineData(UnhealthySource.LogPattern, "log pattern", "on its stderr: bad")]
@@ -20,6 +21,7 @@ public sealed class ExitEvidenceTests
     }
 
     [Fact]
+    [LeavesAlone(FailureKind.HealthCheckFailed)]
     public void Find_WordsOfAnotherAttemptOrOfAWorkerThatDoesNotRun_IsNothing()
     {
         Assert.Null(Find(Pod(AgentPhase.Running) with { Progress = new ProgressObservation(2, 5, 0, "", "bad") }));
@@ -28,17 +30,39 @@ public sealed class ExitEvidenceTests
     }
 
     [Theory]
+    [Sees(FailureKind.ApplicationError, FailureKind.Killed)]
     [InlineData(1, 0, "Traceback:\n  File x\nValueError: bad\n", FailureKind.ApplicationError, "exit code 1, ValueError: bad")]
     [InlineData(1, 0, " 50%|##  |\r 51%|##  |\r", FailureKind.ApplicationError, "exit code 1, 51%|##  |")]
     [InlineData(1, 0, "", FailureKind.ApplicationError, "exit code 1")]
     [InlineData(139, 0, "", FailureKind.ApplicationError, "exit code 139 = 128 + 11 (SIGSEGV)")]
     [InlineData(139, 11, "", FailureKind.Killed, "ended by signal 11 (SIGSEGV)")]
     [InlineData(200, 0, "", FailureKind.ApplicationError, "exit code 200")]
+    [InlineData(134, 6, "terminate called\nabort: bad\n", FailureKind.Killed, "ended by signal 6 (SIGABRT), abort: bad")]
     public void Find_AnExit_SaysCodeSignalAndLastLine(int code, int signal, string tail, FailureKind kind, string evidence)
     {
         var failure = Find(Pod(AgentPhase.Exited, new WorkerExit { Code = code, Signal = signal, StderrTail = tail }))!;
 
         Assert.Equal((kind, evidence, tail), (failure.Kind, failure.Evidence, failure.StderrTail));
+    }
+
+    [Fact]
+    [Sees(FailureKind.StartError)]
+    public void Find_CommandThatCannotBeStarted_SaysWhy()
+    {
+        var failure = Find(Pod(AgentPhase.Exited, new WorkerExit { Code = 127, NotStarted = true, StderrTail = "train: No such file or directory" }))!;
+
+        Assert.Equal((FailureKind.StartError, "the command cannot be started: train: No such file or directory", 127), (failure.Kind, failure.Evidence, failure.ExitCode));
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.ApplicationError, FailureKind.Killed)]
+    public void Find_EndWithZeroOrOfAnOlderAttempt_IsNothing()
+    {
+        Assert.Null(Find(Pod(AgentPhase.Exited, new WorkerExit())));
+        var killed = Pod(AgentPhase.Exited, new WorkerExit { Code = 137, Signal = 9 });
+        Assert.NotNull(Find(killed));
+        Assert.Null(Find(killed with { Agent = killed.Agent! with { Attempt = 2 } }));
+        Assert.Null(Find(killed with { Connected = false }));
     }
 
     private static Failure? Find(PodState pod) => ExitDetector.Find(new GangDraft(Running, DateTimeOffset.UnixEpoch), pod);

@@ -30,6 +30,7 @@ public sealed class GangMachineTests
     }
 
     [Fact]
+    [Sees(FailureKind.NodeLost)]
     public void Step_NodeDiesWithSpare_SpareTakesTheRankAfterTheFence()
     {
         var world = Started(spares: 1);

@@ -17,6 +17,7 @@ public sealed class MoveTests
     private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
 
     [Fact]
+    [Sees(FailureKind.NodeDraining)]
     public void Step_NodeCordonedWithoutSpare_TrainsOnUntilAReplacementWaits()
     {
         var world = Started(more: g => g.WithQuiesce(TimeSpan.FromSeconds(30)));
@@ -51,6 +52,7 @@ public sealed class MoveTests
     }
 
     [Fact]
+    [LeavesAlone(FailureKind.NodeDraining)]
     public void Step_NodeWithoutPodsOfTheGangCordoned_IsLeftAlone()
     {
         var world = Started();
@@ -63,6 +65,7 @@ public sealed class MoveTests
     }
 
     [Theory]
+    [Sees(FailureKind.NodeUnhealthy, FailureKind.NodeDraining)]
     [InlineData("KernelDeadlock", true, FailureKind.NodeUnhealthy)]
     [InlineData("AcceleratedHardwareReady", false, FailureKind.NodeUnhealthy)]
     [InlineData("PreemptScheduled", true, FailureKind.NodeDraining)]
@@ -80,6 +83,42 @@ public sealed class MoveTests
     }
 
     [Theory]
+    [Sees(FailureKind.NodeDraining)]
+    [LeavesAlone(FailureKind.NodeDraining)]
+    [InlineData("Preempt Scheduled: Mon, 02 Mar 2026 19:01:45 GMT", true)]
+    [InlineData("Reboot Scheduled: Mon, 02 Mar 2026 19:01:45 GMT", true)]
+    [InlineData("Freeze Scheduled: Mon, 02 Mar 2026 19:01:45 GMT", false)]
+    [InlineData("IMDS unavailable", false)]
+    public void Of_PlannedEventOfAVm_MeansSomethingOnlyIfTheVmEnds(string message, bool ends)
+    {
+        var node = new NodeObservation { Name = "n", Ready = true, Conditions = [new NodeCondition("VMEventScheduled", "VMEventScheduled", message)] };
+        var sign = NodeSigns.Of(Specs.Gang().Build(), node);
+
+        if (!ends) Assert.Null(sign);
+        else Assert.Equal((FailureKind.NodeDraining, $"the node's condition VMEventScheduled is True: VMEventScheduled {message}", true), (sign!.Kind, sign.Evidence, sign.IsUrgent));
+    }
+
+    /// <summary>Every built-in name, as its maker writes it, and the same with the other status or another name.</summary>
+    [Fact]
+    [Sees(FailureKind.NodeUnhealthy, FailureKind.NodeDraining)]
+    [LeavesAlone(FailureKind.NodeUnhealthy, FailureKind.NodeDraining)]
+    public void Of_EachBuiltInSign_IsSeenAndItsOppositeIsNot()
+    {
+        var spec = Specs.Gang().Build();
+        foreach (var sign in NodeSigns.BuiltIn)
+        {
+            FoundSign? Found(string name, bool status) => NodeSigns.Of(spec, sign.IsTaint
+                ? new NodeObservation { Name = "n", Taints = [$"{name}:NoSchedule"] }
+                : new NodeObservation { Name = "n", Conditions = [new NodeCondition(name, "Why", "Reboot Scheduled") { Status = status }] });
+
+            Assert.Equal(sign.Kind, Found(sign.Name, sign.BadStatus)?.Kind);
+            Assert.Null(Found(sign.Name + "X", sign.BadStatus));
+            if (!sign.IsTaint) Assert.Null(Found(sign.Name, !sign.BadStatus));
+        }
+    }
+
+    [Theory]
+    [LeavesAlone(FailureKind.NodeUnhealthy, FailureKind.NodeDraining)]
     [InlineData("KernelDeadlock", false)]
     [InlineData("AcceleratedHardwareReady", true)]
     [InlineData("MemoryPressure", true)]
@@ -120,6 +159,7 @@ public sealed class MoveTests
     }
 
     [Fact]
+    [Sees(FailureKind.Unschedulable)]
     public void Step_NoOtherNodeThanTheOneInQuarantine_IsForgivenWhenItLooksWell()
     {
         var world = Started(nodes: 4);
@@ -135,6 +175,7 @@ public sealed class MoveTests
     }
 
     [Fact]
+    [Sees(FailureKind.RestartStuck)]
     public void Step_RestartInPlaceNeverComesBack_GetsAnotherPod()
     {
         var world = Started(more: g => g.WithRestartDeadline(TimeSpan.FromSeconds(20)));

@@ -19,6 +19,7 @@ public sealed class RestartDetectorTests
     }
 
     [Fact]
+    [Sees(FailureKind.UnorderedRestart)]
     public void Step_OthersRestartMissed_CauseIsUnknownAndNotInvented()
     {
         var world = Started();
@@ -30,6 +31,19 @@ public sealed class RestartDetectorTests
         Assert.Contains("cause unknown", cause.Evidence, StringComparison.Ordinal);
         Assert.Contains("restart count 1", cause.Evidence, StringComparison.Ordinal);
         Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.UnorderedRestart)]
+    public void Step_RestartsThatWeOrdered_AreNoFailure()
+    {
+        var world = Started();
+        world.Exit(world.PodOf(1), 3);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.All(world.Pods.Values, p => Assert.Equal(1, p.Restarts + p.Instance - 1));
+        Assert.DoesNotContain(world.Events, e => e is FailureDetected { Failure.Kind: FailureKind.UnorderedRestart });
     }
 
     [Fact]

@@ -19,11 +19,11 @@ internal sealed class World
     private bool _supervisorUp = true;
     private DateTimeOffset _apiBackAt = DateTimeOffset.MinValue;
 
-    public World(int seed, GangSpec spec, int nodes, Func<World, SimController>? controller = null)
+    public World(int seed, GangSpec spec, int nodes, Func<World, SimController>? controller = null, TimeSpan? lease = null)
     {
         Random = new Random(seed);
         Spec = spec;
-        Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode($"node-{i}"))];
+        Nodes = [.. Enumerable.Range(0, nodes).Select(i => new SimNode($"node-{i}") { Lease = lease ?? TimeSpan.FromSeconds(4) })];
         State = GangMachine.Start(spec, ++Term, restartsInPlace: true, Now);
         foreach (var node in Nodes) Renew(node);
         Controller = controller?.Invoke(this);
@@ -42,6 +42,9 @@ internal sealed class World
     public List<SimPod> Ghosts { get; } = [];
     public List<string> Log { get; } = [];
     public List<GangEvent> Events { get; } = [];
+
+    /// <summary>When which Pod was ordered.</summary>
+    public List<(DateTimeOffset At, string Pod)> Ordered { get; } = [];
     public int Writes { get; private set; }
     public int Restarts { get; private set; }
     public double LossRate { get; set; }
@@ -99,13 +102,13 @@ internal sealed class World
 
     public void After(double ms, Action what) => _queue.Enqueue(what, (Now + TimeSpan.FromMilliseconds(ms), ++_order));
 
-    public void Exit(SimPod pod, int code, int signal = 0)
+    public void Exit(SimPod pod, int code, int signal = 0, bool outOfMemory = false)
     {
         if (!pod.Alive || pod.Phase != AgentPhase.Running) return;
         Note($"{pod.Name} exits {code}");
         pod.Faulty = true;
         pod.Phase = AgentPhase.Exited;
-        pod.Exit = new WorkerExit { Code = code, Signal = signal, Ended = Now };
+        pod.Exit = new WorkerExit { Code = code, Signal = signal, OutOfMemory = outOfMemory, Ended = Now };
         Say(pod);
     }
 
@@ -141,7 +144,8 @@ internal sealed class World
             var since = Now;
             After(Spec.Fence.TotalMilliseconds, () =>
             {
-                if (!node.Partitioned || !pod.Alive || pod.Phase != AgentPhase.Running || pod.CutSince > since) return;
+                // A sidecar can only leave: its kubelet must end the worker.
+                if (!node.Partitioned || (Spec.IsSidecar(pod.Request.Role) && node.KubeletDead) || !pod.Alive || pod.Phase != AgentPhase.Running || pod.CutSince > since) return;
                 pod.Phase = AgentPhase.Exited;
                 pod.Exit = new WorkerExit { Code = 137, Signal = 9, Ended = Now, StderrTail = "fenced" };
             });
@@ -162,6 +166,9 @@ internal sealed class World
             else if (!pod.Removed) Post(new PodSeen(pod.Observe()));
         }
     }
+
+    /// <summary>Containers that hung come back after all.</summary>
+    public void BootAgain(SimPod pod) => Boot(pod);
 
     /// <summary>The worker reports that it has done this step.</summary>
     public void Progress(SimPod pod, long step, string phase = "", double? own = null) =>
@@ -307,6 +314,7 @@ internal sealed class World
             case CreatePod create:
                 Must(!Spec.IsAdopted, "a Pod is created that its controller is to create");
                 Must(IsRecorded(create.Request), $"{create.Request.Name} created before its record");
+                Ordered.Add((Now, create.Request.Name));
                 AtApi(Random.Next(1, 50), () => Create(create.Request));
                 break;
             case DeletePod delete:
@@ -548,7 +556,7 @@ internal sealed class World
         if (Now < _apiBackAt) return;
         node.RenewedAt = Now;
         Post(new NodeSeen(node.Seen(Now)));
-        After(1000, () => Renew(node));
+        After((node.Lease / 4).TotalMilliseconds, () => Renew(node));
     }
 
     private void Post(GangInput input)
@@ -581,10 +589,13 @@ internal sealed class SimNode(string name)
     public bool Dead { get; set => EverFaulty |= field = value; }
     public bool Partitioned { get; set => EverFaulty |= field = value; }
     public DateTimeOffset RenewedAt { get; set; } = DateTimeOffset.MinValue;
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(4);
+    public ImmutableArray<string> Taints { get; set; } = [];
+    public bool KubeletDead { get; set; }
     public bool Healthy => !Dead && !Partitioned;
 
     public NodeObservation Seen(DateTimeOffset now) =>
-        new() { Name = Name, Labels = Rack.Length == 0 ? ImmutableDictionary<string, string>.Empty : ImmutableDictionary<string, string>.Empty.Add("rack", Rack), Unschedulable = Cordoned, Conditions = Conditions, Reported = Reported, Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = TimeSpan.FromSeconds(4) };
+        new() { Name = Name, Labels = Rack.Length == 0 ? ImmutableDictionary<string, string>.Empty : ImmutableDictionary<string, string>.Empty.Add("rack", Rack), Unschedulable = Cordoned, Conditions = Conditions, Reported = Reported, Taints = Taints, Ready = true, RestartsInPlace = true, LeaseSeen = now, LeaseDuration = Lease };
 }
 
 internal sealed class SimPod(PodRequest request, string uid)

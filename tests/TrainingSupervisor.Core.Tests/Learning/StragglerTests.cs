@@ -15,6 +15,7 @@ public sealed class StragglerTests
     }
 
     [Fact]
+    [Sees(FailureKind.Straggler)]
     public void Step_OneIsHalfAsSlowAgain_IsReportedOnceWithEvidenceAndNothingElseHappens()
     {
         var gang = Gang();
@@ -68,6 +69,7 @@ public sealed class StragglerTests
     }
 
     [Fact]
+    [LeavesAlone(FailureKind.Straggler)]
     public void Step_WaitsForTheOthersButWorksAsFast_IsNoStraggler()
     {
         // All steps take two seconds by the clock; nobody's own work is longer than another's.

@@ -1,5 +1,6 @@
 using TrainingSupervisor.Core.Tests.Engine;
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Core.Tests.Policies;
 
@@ -78,6 +79,26 @@ public sealed class PolicyInMachineTests
         world.Exit(world.PodOf(3), 3);
         world.Run(Soon);
         Assert.Equal([500, 500], world.State.Recoveries.Select(e => e.BestStep));
+    }
+
+    [Theory]
+    [InlineData("80Gi", "memory limit 80Gi of container worker")]
+    [InlineData(null, "container worker has no memory limit: the node's memory was full")]
+    public void Step_OutOfMemoryAgainAndAgain_FailsByDefaultAndNamesTheLimit(string? limit, string words)
+    {
+        var world = Started(_ => { });
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Equal((GangPhase.Running, Stage.Running, i + 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
+            var pod = world.PodOf(2);
+            world.Tell(new PodSeen(pod.Observe() with { WorkerContainer = "worker", MemoryLimits = limit is null ? [] : [new ContainerMemory("worker", limit)] }));
+            world.Exit(pod, 137, 9, outOfMemory: true);
+            world.Run(TimeSpan.FromSeconds(60));
+        }
+
+        Assert.Equal(GangPhase.Failed, world.State.Phase);
+        Assert.StartsWith("OutOfMemory of trainer-2", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Contains(words, world.State.Outcome, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -34,6 +34,12 @@ internal sealed class RolePace
     /// <summary>Of how many slow steps within the window a straggler is made: five of eight.</summary>
     public static int Enough(StragglerDetection options) => Math.Max(1, options.Steps * 5 / 8);
 
+    /// <summary>How many workers are stragglers by their last steps.</summary>
+    public int CountSlow(StragglerDetection options) =>
+        _workers.Count(w => BitOperations.PopCount(w.Slow & Window(options)) >= Enough(options));
+
+    private static ulong Window(StragglerDetection options) => options.Steps >= 64 ? ulong.MaxValue : (1UL << options.Steps) - 1;
+
     /// <summary>Judges the latest steps. A worker is named once.</summary>
     /// <param name="samples">Of each worker by index: its last step and its own seconds for it; NaN if it says none.</param>
     /// <param name="step">The role's frontier.</param>
@@ -46,7 +52,7 @@ internal sealed class RolePace
         if (count < 3 || !(median > 0)) return (new RolePace(_workers, step, now), []);
         var next = new WorkerPace[_workers.Length];
         var slow = median * Threshold(options);
-        var window = options.Steps >= 64 ? ulong.MaxValue : (1UL << options.Steps) - 1;
+        var window = Window(options);
         var enough = Enough(options);
         var found = ImmutableArray<Straggler>.Empty;
         for (var i = 0; i < next.Length; i++)

@@ -19,6 +19,10 @@ internal static class StragglerDetector
         }
     }
 
+    /// <summary>How many workers are slow at this moment: one that was named once may be well again.</summary>
+    public static int Count(GangState state) =>
+        state.Spec.StragglerDetection is { } options && state.Progress.Attempt == state.Attempt ? state.Progress.Paces.Values.Sum(p => p.CountSlow(options)) : 0;
+
     private static void Judge(GangDraft draft, RoleSpec role, int first, long frontier, StragglerDetection options)
     {
         var pace = draft.State.Progress.Paces.GetValueOrDefault(role.Name);

@@ -1,0 +1,113 @@
+using TrainingSupervisor.Engine;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+/// <summary>Failures that are made of time: whoever is late, who it is and what it was waiting for, and nobody before.</summary>
+public sealed class DeadlineTests
+{
+    private static World Started(Action<GangBuilder>? more = null, int nodes = 8)
+    {
+        var world = new World(1, Specs.Gang(4, 0, more).Build(), nodes);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        return world;
+    }
+
+    private static List<Failure> Found(World world, FailureKind kind) => [.. world.Events.OfType<FailureDetected>().Select(f => f.Failure).Where(f => f.Kind == kind)];
+
+    [Fact]
+    [Sees(FailureKind.StartTimeout)]
+    public void Step_OneIsNotThereByTheStartDeadline_IsNamedWithTheSchedulersWords()
+    {
+        var world = new World(1, Specs.Gang(4, 0, g => g.WithStartDeadline(TimeSpan.FromSeconds(30))).Build(), nodes: 3);
+        world.Run(TimeSpan.FromSeconds(29));
+        Assert.Empty(Found(world, FailureKind.StartTimeout));
+        world.Run(TimeSpan.FromSeconds(2));
+
+        var late = Assert.Single(Found(world, FailureKind.StartTimeout));
+        Assert.Equal(("Unschedulable: 0/8 nodes are available", "deadline"), (late.Evidence, late.SeenBy));
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.StartTimeout, FailureKind.Unschedulable)]
+    public void Step_LastNodeComesShortlyBeforeTheStartDeadline_GangStarts()
+    {
+        var world = new World(1, Specs.Gang(4, 0, g => g.WithStartDeadline(TimeSpan.FromSeconds(30))).Build(), nodes: 3);
+        world.Run(TimeSpan.FromSeconds(4));
+        Assert.Empty(Found(world, FailureKind.Unschedulable));
+        world.Run(TimeSpan.FromSeconds(23));
+        world.Add("late");
+        world.Run(TimeSpan.FromSeconds(60));
+
+        Assert.Equal((GangPhase.Running, Stage.Running), (world.State.Phase, world.State.Stage));
+        Assert.Empty(Found(world, FailureKind.StartTimeout));
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.Unschedulable)]
+    public void Step_SchedulerFindsANodeWithinFiveSeconds_IsNotTold()
+    {
+        var world = new World(1, Specs.Gang(4).Build(), nodes: 3);
+        world.Run(TimeSpan.FromSeconds(4));
+        Assert.Contains(world.Pods.Values, p => p.Unschedulable);
+        world.Add("late");
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(Stage.Running, world.State.Stage);
+        Assert.Empty(Found(world, FailureKind.Unschedulable));
+    }
+
+    [Theory]
+    [Sees(FailureKind.BarrierTimeout)]
+    [LeavesAlone(FailureKind.BarrierTimeout)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_ReplacementFindsNoNode_IsLateAtTheBarrierDeadlineAndNotBefore(bool comes)
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromSeconds(30)), nodes: 4);
+        world.Kill(world.PodOf(2).Node!);
+        world.Run(TimeSpan.FromSeconds(29));
+        Assert.Equal(Stage.Barrier, world.State.Stage);
+        Assert.Empty(Found(world, FailureKind.BarrierTimeout));
+        if (comes) world.Add("late");
+        world.Run(TimeSpan.FromSeconds(8));
+
+        if (comes) Assert.Empty(Found(world, FailureKind.BarrierTimeout));
+        else Assert.Equal((new WorkerId("trainer", 2), "Unschedulable: 0/8 nodes are available"), Found(world, FailureKind.BarrierTimeout).Select(f => (f.Worker!.Value, f.Evidence)).Single());
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.RestartStuck)]
+    public void Step_RestartInPlaceTakesLongButEnds_IsNotStuck()
+    {
+        var world = Started(g => g.WithRestartDeadline(TimeSpan.FromSeconds(20)));
+        var slow = world.PodOf(2);
+        slow.NeverBoots = true;
+        world.Exit(world.PodOf(0), 3);
+        world.Run(TimeSpan.FromSeconds(18));
+        Assert.Equal(Stage.Barrier, world.State.Stage);
+        slow.NeverBoots = false;
+        world.BootAgain(slow);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2, slow.Name), (world.State.Stage, world.State.Attempt, world.State.Workers[2]));
+        Assert.Empty(Found(world, FailureKind.RestartStuck));
+    }
+
+    [Fact]
+    [Sees(FailureKind.InvalidPod)]
+    [LeavesAlone(FailureKind.InvalidPod)]
+    public void Step_ApiServerRefusesAPod_IsAFailureOnlyIfItSaysSoForGood()
+    {
+        var state = GangMachine.Start(Specs.Gang(1).Build(), 1, restartsInPlace: true, DateTimeOffset.UnixEpoch);
+        var step = GangMachine.Step(state, [new CacheSynced()], DateTimeOffset.UnixEpoch);
+        step = GangMachine.Step(step.State, [new RecordSaved(step.State.SaveSequence)], DateTimeOffset.UnixEpoch);
+        var create = step.Effects.OfType<CreatePod>().Single();
+
+        var away = GangMachine.Step(step.State, [new EffectFailed(create, "the API server is away", Fatal: false)], DateTimeOffset.UnixEpoch);
+        Assert.DoesNotContain(away.Effects, e => e is Publish { Event: FailureDetected });
+        var refused = GangMachine.Step(step.State, [new EffectFailed(create, "spec.containers[0].image: Required value", Fatal: true)], DateTimeOffset.UnixEpoch);
+        var failure = refused.Effects.OfType<Publish>().Select(p => p.Event).OfType<FailureDetected>().Single().Failure;
+        Assert.Equal((FailureKind.InvalidPod, "spec.containers[0].image: Required value", "API server"), (failure.Kind, failure.Evidence, failure.SeenBy));
+    }
+}

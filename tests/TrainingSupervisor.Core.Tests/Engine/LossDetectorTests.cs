@@ -1,0 +1,126 @@
+using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
+
+namespace TrainingSupervisor.Core.Tests.Engine;
+
+/// <summary>Silence: whose it is, and when it is none.</summary>
+public sealed class LossDetectorTests
+{
+    private static World Started(Action<GangBuilder>? more = null)
+    {
+        var world = new World(1, Specs.Gang(4, 0, more).Build(), nodes: 8);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        return world;
+    }
+
+    private static IEnumerable<Failure> Found(World world) => world.Events.OfType<FailureDetected>().Select(f => f.Failure);
+
+    [Theory]
+    [Sees(FailureKind.NodeLost)]
+    [InlineData("lease", "node-1 has not renewed its lease for 10.0 s, and its agent is silent")]
+    [InlineData("ready", "node-1 is not ready: NodeStatusUnknown Kubelet stopped posting node status., and its agent is silent")]
+    [InlineData("taint", "node-1 has the taint node.kubernetes.io/unreachable, and its agent is silent")]
+    public void Find_SilentAgentOnASilentNode_SaysHowThatIsKnown(string sign, string evidence)
+    {
+        var failure = Find(Silent, Node(sign))!;
+
+        Assert.Equal((FailureKind.NodeLost, evidence, Silent.LastSign, "node-1"), (failure.Kind, failure.Evidence, failure.At, failure.Node));
+    }
+
+    [Theory]
+    [LeavesAlone(FailureKind.NodeLost, FailureKind.AgentLost)]
+    [InlineData("lease")]
+    [InlineData("ready")]
+    [InlineData("taint")]
+    public void Find_AgentThatTalks_OutweighsWhateverTheNodeSays(string sign) =>
+        Assert.Null(Find(Silent with { Connected = true }, Node(sign)));
+
+    [Theory]
+    [LeavesAlone(FailureKind.NodeLost)]
+    [InlineData("fresh")]
+    [InlineData("oldtaint")]
+    [InlineData("notready")]
+    public void Find_SilentAgentOnANodeThatIsThere_IsNotTheNodesLoss(string sign) => Assert.Null(Find(Silent, Node(sign)));
+
+    [Fact]
+    [LeavesAlone(FailureKind.NodeLost)]
+    public void Step_ApiServerAwayWhileAnAgentBlips_LosesNoNode()
+    {
+        var world = Started();
+        world.ApiOutage(15000);
+        world.Blip(world.PodOf(1));
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Empty(Found(world));
+    }
+
+    [Fact]
+    [Sees(FailureKind.AgentLost)]
+    public void Step_AgentAloneIsSilentForTheFence_IsLost()
+    {
+        var world = Started();
+        var pod = world.PodOf(2);
+        var last = world.Now;
+        pod.Faulty = true;
+        world.Disconnect(pod);
+        world.Run(TimeSpan.FromSeconds(6));
+
+        var lost = Assert.Single(Found(world));
+        Assert.Equal((FailureKind.AgentLost, "no sign of its agent for 5.0 s", last, pod.Node!.Name, new WorkerId("trainer", 2)),
+            (lost.Kind, lost.Evidence, lost.At, lost.Node, lost.Worker!.Value));
+        Assert.InRange(lost.Noticed - last, world.Spec.Fence, world.Spec.Fence + TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.AgentLost)]
+    public void Step_AgentIsBackBeforeTheFence_IsNotLost()
+    {
+        var world = Started();
+        world.Blip(world.PodOf(2));
+        world.Run(TimeSpan.FromSeconds(15));
+
+        Assert.Empty(Found(world));
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.AgentLost)]
+    public void Step_NoAgentAtAllReachesUs_IsOurOwnTrouble()
+    {
+        var world = Started();
+        foreach (var pod in world.Pods.Values) world.Disconnect(pod);
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Empty(Found(world));
+    }
+
+    private static readonly DateTimeOffset Now = DateTimeOffset.UnixEpoch.AddHours(1);
+
+    private static PodState Silent => new()
+    {
+        Name = "llm-trainer-0-1", Role = "trainer", Worker = new WorkerId("trainer", 0), Uid = "u", Node = "node-1", Target = 3, LastSign = Now.AddSeconds(-3),
+        Agent = new AgentObservation { Instance = "i", Phase = AgentPhase.Running, Attempt = 3 },
+    };
+
+    private static NodeObservation Node(string sign)
+    {
+        var well = new NodeObservation { Name = "node-1", Ready = true, LeaseSeen = Now.AddSeconds(-1), LeaseDuration = TimeSpan.FromSeconds(16) };
+        return sign switch
+        {
+            "lease" => well with { LeaseSeen = Now.AddSeconds(-10) },
+            "ready" => well with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "Kubelet stopped posting node status." },
+            "taint" => well with { Ready = null, Taints = ["node.kubernetes.io/unreachable:NoExecute"] },
+            "oldtaint" => well with { Taints = ["node.kubernetes.io/unreachable:NoExecute"] },
+            "notready" => well with { Ready = false, ReadyReason = "KubeletNotReady", ReadyMessage = "PLEG is not healthy" },
+            _ => well,
+        };
+    }
+
+    private static Failure? Find(PodState pod, NodeObservation node)
+    {
+        var state = new GangState { Spec = Specs.Gang().Build(), Stage = Stage.Running, Attempt = 3, LeaseView = Now };
+        var draft = new GangDraft(state with { Nodes = state.Nodes.SetItem(node.Name, node), Pods = state.Pods.SetItem(pod.Name, pod) }, Now);
+        return LossDetector.Find(draft, pod);
+    }
+}
