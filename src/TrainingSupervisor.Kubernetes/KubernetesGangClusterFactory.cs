@@ -22,7 +22,7 @@ internal sealed class KubernetesGangClusterFactory
         // Renewals wait behind nothing, however many Pods are being created, and one lost request must not cost the whole Lease.
         var patience = options.LeaseDuration / 4;
         var urgent = new ApiCalls(options, client.BaseUri, time, Random, patience < options.RequestTimeout ? patience : options.RequestTimeout);
-        Leadership = new LeaseLeadership(client, urgent, options, time, _log);
+        Leadership = new LeaseLeadership(client, _calls, urgent, options, time, _log);
     }
 
     public IGangLeadership Leadership { get; }

@@ -21,6 +21,9 @@ internal sealed record GangRequest
     public double BarrierSeconds { get; init; } = 120;
     public int Budget { get; init; } = 100;
 
+    /// <summary>Says whether a worker is well; empty for none.</summary>
+    public IReadOnlyList<string> HealthCommand { get; init; } = [];
+
     /// <summary>Where something else creates the Pods: the label selector that finds them.</summary>
     public string? AdoptSelector { get; init; }
 
@@ -44,6 +47,7 @@ internal sealed record GangRequest
                 AgentDelivery.InitContainer => r.WithAgentFromInitContainer(Agent),
                 _ => r.WithAgentInImage(Agent),
             };
+            if (HealthCommand.Count > 0) r.WithHealthCheck(HealthCommand);
             if (AdoptSelector is { } selector) r.WithAdoptedPods(selector);
             if (LivenessUrl is { } url) r.ConfigurePod(pod => pod.Spec.Containers[0].Env.Add(new k8s.Models.V1EnvVar { Name = "GANG_LIVENESS_URL", Value = url }));
         })

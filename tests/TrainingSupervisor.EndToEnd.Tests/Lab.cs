@@ -12,9 +12,11 @@ namespace TrainingSupervisor.EndToEnd.Tests;
 internal sealed class Lab : IAsyncDisposable
 {
     private readonly Func<GangRequest, GangRequest> _change;
+    private readonly Action<IServiceCollection>? _services;
 
-    private Lab(ITestCluster cluster, Func<GangRequest, GangRequest>? change)
+    private Lab(ITestCluster cluster, Func<GangRequest, GangRequest>? change, Action<IServiceCollection>? services)
     {
+        _services = services;
         Cluster = cluster;
         _change = change ?? (r => r);
     }
@@ -25,14 +27,16 @@ internal sealed class Lab : IAsyncDisposable
 
     /// <param name="nodes">How many nodes the test needs.</param>
     /// <param name="configure">Settings of the embedded cluster.</param>
-    public static async Task<Lab> StartAsync(int nodes, Action<EmbeddedClusterOptions>? configure = null) =>
-        await StartAsync(RealTestCluster.IsChosen ? await RealTestCluster.StartAsync(nodes) : await EmbeddedTestCluster.StartAsync(nodes, configure), null);
+    /// <param name="services">What else is in the launcher's host.</param>
+    public static async Task<Lab> StartAsync(int nodes, Action<EmbeddedClusterOptions>? configure = null, Action<IServiceCollection>? services = null) =>
+        await StartAsync(RealTestCluster.IsChosen ? await RealTestCluster.StartAsync(nodes) : await EmbeddedTestCluster.StartAsync(nodes, configure), null, services);
 
     /// <param name="cluster">A cluster; ended with the lab.</param>
     /// <param name="change">What is otherwise in every gang and in the supervisor's addresses.</param>
-    public static async Task<Lab> StartAsync(ITestCluster cluster, Func<GangRequest, GangRequest>? change)
+    /// <param name="services">What else is in the launcher's host.</param>
+    public static async Task<Lab> StartAsync(ITestCluster cluster, Func<GangRequest, GangRequest>? change, Action<IServiceCollection>? services = null)
     {
-        var lab = new Lab(cluster, change);
+        var lab = new Lab(cluster, change, services);
         try
         {
             await lab.StartHostAsync();
@@ -131,6 +135,7 @@ internal sealed class Lab : IAsyncDisposable
             o.KubeConfigPath = null;
             o.ClientConfiguration = Cluster.CreateConfiguration();
         });
+        _services?.Invoke(builder.Services);
         var host = builder.Build();
         await host.StartAsync();
         Host = host;

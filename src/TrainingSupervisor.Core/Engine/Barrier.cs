@@ -39,6 +39,13 @@ internal static class Barrier
             Command(draft, pod, draft.Spec.IsSidecar(pod.Role) ? RecoveryStep.RestartInPlace : RecoveryStep.RestartProcess);
         }
 
+        // Who is there already is checked while the others come.
+        if (!released && FitnessCheck.Run(draft))
+        {
+            if (draft.State.Stage != Stage.Barrier) return;
+            ready = false;
+        }
+
         if (ready)
         {
             draft.Set(s => s with { Timing = s.Timing is { Restarted: null } t ? t with { Restarted = draft.Now } : s.Timing });
@@ -141,7 +148,7 @@ internal static class Barrier
     }
 
     /// <summary>Only what the news are about needs another step; everyone else keeps the one that is under way.</summary>
-    private static ImmutableArray<WorkerStep> Merge(GangState state, ImmutableArray<WorkerStep> old, ImmutableArray<WorkerStep> next, HashSet<string> news)
+    public static ImmutableArray<WorkerStep> Merge(GangState state, ImmutableArray<WorkerStep> old, ImmutableArray<WorkerStep> next, HashSet<string> news)
     {
         if (next.Length != old.Length) return next;
         return [.. old.Select((step, rank) =>

@@ -66,6 +66,11 @@ internal static class GangMachine
     {
         if (state.IsOver) throw new SupervisorException($"Gang '{state.Spec.Name}' is over: {state.Phase}.");
         if (!state.Synced) throw new SupervisorException($"The Pods of gang '{state.Spec.Name}' have not been listed yet; ask again in a moment.");
+        if (!OutsideReport.About(state.Workers.Select(n => state.Pods[n]), failure).Any())
+        {
+            return Nothing(state, failure, "it concerns no worker that the gang has now", now);
+        }
+
         GangInput input = new FailureReported(failure);
         for (var i = 0; i < MostSteps; i++)
         {
@@ -78,17 +83,21 @@ internal static class GangMachine
         }
 
         // A failure of this Pod has been answered, or is being answered, and this one says nothing new.
-        return state.Plan is { } plan && state.Stage is Stage.Saving or Stage.Barrier or Stage.Releasing ? plan : new RecoveryPlan
-        {
-            Attempt = state.Attempt,
-            Cause = failure,
-            Failures = [failure],
-            Strategy = RecoveryStrategy.Ignore,
-            Reason = "a failure of this Pod that is at least as likely the cause has been answered already in this attempt",
-            Decided = now,
-            NotBefore = now,
-        };
+        return state.Plan is { } plan && state.Stage is Stage.Saving or Stage.Barrier or Stage.Releasing
+            ? plan
+            : Nothing(state, failure, "a failure of this Pod that is at least as likely the cause has been answered already in this attempt", now);
     }
+
+    private static RecoveryPlan Nothing(GangState state, Failure failure, string reason, DateTimeOffset now) => new()
+    {
+        Attempt = state.Attempt,
+        Cause = failure,
+        Failures = [failure],
+        Strategy = RecoveryStrategy.Ignore,
+        Reason = reason,
+        Decided = now,
+        NotBefore = now,
+    };
 
     private static GangState Empty(GangSpec spec, long term, bool restartsInPlace, DateTimeOffset now) => new()
     {

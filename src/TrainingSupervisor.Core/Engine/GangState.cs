@@ -85,6 +85,9 @@ internal sealed record GangState
     /// <summary>The furthest step that any worker has reported, in any attempt; -1 if none. After a takeover agents tell it again.</summary>
     public long BestStep { get; init; } = -1;
 
+    /// <summary>How far the newest attempt has come.</summary>
+    public Reach Reach { get; init; } = Reach.None;
+
     /// <summary>The cluster's first lists are in.</summary>
     public bool Synced { get; init; }
     public long SaveSequence { get; init; }

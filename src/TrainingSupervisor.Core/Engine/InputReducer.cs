@@ -21,7 +21,10 @@ internal static class InputReducer
             case QuiesceAnswered answer:
                 if (draft.Find(answer.Pod) is { } quiesced && quiesced.Uid == answer.PodUid) draft.Put(quiesced with { QuiesceAnswered = true });
                 break;
-            case CommandRan ran: HangDetector.Answered(draft, ran); break;
+            case CommandRan ran:
+                HangDetector.Answered(draft, ran);
+                FitnessCheck.Answered(draft, ran);
+                break;
             case AgentRefused refused: draft.Notice($"the agent in {refused.Pod} refused a command: {refused.Reason}"); break;
             case CacheSynced: Synced(draft); break;
             case RecordSaved saved: draft.Set(s => s with { SavedSequence = Math.Max(s.SavedSequence, saved.Sequence) }); break;
@@ -31,7 +34,7 @@ internal static class InputReducer
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
             case GrowRequested: draft.Set(s => s with { GrowRequested = !s.Shrunk.IsEmpty }); break;
-            case FailureReported reported: FailureDetector.Report(draft, reported.Failure); break;
+            case FailureReported reported: OutsideReport.Take(draft, reported.Failure); break;
             default: break;
         }
     }
@@ -128,6 +131,7 @@ internal static class InputReducer
         draft.Put(next);
         ProgressLearner.Changed(draft, pod, next);
         if (pod.Worker is not null && seen.Progress.Step > draft.State.BestStep) draft.Set(s => s with { BestStep = seen.Progress.Step });
+        if (pod.Worker is not null && seen.Progress.Step >= 0) Reached(draft, seen.Progress);
         if (seen.Progress.Checkpoint > (pod.Progress is { } old && old.Attempt == seen.Progress.Attempt ? old.Checkpoint : -1))
         {
             draft.Set(s => s with { CheckpointAt = draft.Now });
@@ -141,6 +145,18 @@ internal static class InputReducer
                 Timing = s.Timing is { FirstStep: null, BarrierComplete: not null } t ? t with { FirstStep = draft.Now } : s.Timing,
             });
         }
+    }
+
+    private static void Reached(GangDraft draft, ProgressObservation progress)
+    {
+        var before = draft.State.Reach;
+        var next = before.See(progress.Attempt, progress.Step, draft.Now);
+        if (next == before) return;
+        draft.Set(s => s with { Reach = next });
+        // Cells that ran on say nothing of where this one began anew.
+        if (next.Attempt == before.Attempt || before == Reach.None || draft.State is not { Timing: { BarrierComplete: not null } timing, Plan.Scope: "gang" }) return;
+        var (steps, work) = before.RepeatedFrom(progress.Step);
+        draft.Set(s => s with { Timing = timing with { StepsRepeated = steps, WorkRepeated = work } });
     }
 
     private static void Synced(GangDraft draft)

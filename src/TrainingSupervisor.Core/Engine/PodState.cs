@@ -79,6 +79,9 @@ internal sealed record PodState
     /// <summary>When it was first told of the attempt in <see cref="CommandedAttempt"/>.</summary>
     public DateTimeOffset? CommandedFirst { get; init; }
     public bool QuiesceAnswered { get; init; }
+
+    /// <summary>What came of the health check that decides whether its worker is kept in it; null if none was asked for.</summary>
+    public Fitness? Fitness { get; init; }
     public int ReleasedAttempt { get; init; }
     public string? ReleasedInstance { get; init; }
     public DateTimeOffset ReleasedAt { get; init; }

@@ -28,6 +28,7 @@ internal static class Quiescence
             return true;
         }
 
+        if (awaited == 0 && running.Count > 0) draft.Set(s => s with { Costs = s.Costs.LearnSave(draft.Now - s.QuiescingSince) });
         if (awaited > 0) draft.Notice($"{awaited} workers did not say in {plan.QuiesceDeadline.TotalSeconds:0.#} s that they have saved; going on without");
         draft.Set(s => s with { QuiescedAttempt = plan.Attempt, QuiescedAt = draft.Now });
         return false;

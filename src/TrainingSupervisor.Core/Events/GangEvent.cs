@@ -32,7 +32,11 @@ public sealed record RecoveryPlanned(string Gang, DateTimeOffset At, RecoveryPla
 /// <param name="At">When.</param>
 /// <param name="Plan">The plan that was carried out.</param>
 /// <param name="Timing">Where the time went.</param>
-public sealed record RecoveryCompleted(string Gang, DateTimeOffset At, RecoveryPlan Plan, RecoveryTiming Timing) : GangEvent(Gang, At);
+public sealed record RecoveryCompleted(string Gang, DateTimeOffset At, RecoveryPlan Plan, RecoveryTiming Timing) : GangEvent(Gang, At)
+{
+    /// <summary>What was expected of it and what it did cost, as <c>restart 1.9 s (expected 2.1 s); 3 steps again, 36 s (expected 37 s)</c>.</summary>
+    public string Cost => PlanText.Cost(Plan.Estimate, Timing);
+}
 
 /// <summary>What a worker's Pod or agent is doing has changed.</summary>
 /// <param name="Gang">The gang's name.</param>
@@ -67,6 +71,18 @@ public sealed record RecoveryTiming(
 {
     /// <summary>When the release had been handed to every agent's stream: what follows until <see cref="Released"/> is the agents starting their workers.</summary>
     public DateTimeOffset? ReleaseSent { get; init; }
+
+    /// <summary>
+    /// How many steps had been done and are done again, since the new attempt began at a checkpoint: from the furthest step of the former attempt
+    /// and the first one of the new, as workers reported them. Null if it is not known.
+    /// </summary>
+    public long? StepsRepeated { get; init; }
+
+    /// <summary>How long those steps took the first time; null if it is not known.</summary>
+    public TimeSpan? WorkRepeated { get; init; }
+
+    /// <summary>From the first command until every worker was at the barrier: what <see cref="RecoveryEstimate.Restart"/> foretold. Null if that did not happen.</summary>
+    public TimeSpan? Restart => BarrierComplete - Commanded;
 }
 
 /// <summary>A worker, or a spare, as the supervisor sees it.</summary>

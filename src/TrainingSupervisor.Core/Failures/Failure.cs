@@ -36,6 +36,9 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>When the supervisor noticed it, by the supervisor's clock.</summary>
     public DateTimeOffset Noticed { get; init; }
 
+    /// <summary>Its worker may not stay in its Pod, nor on its node, whatever the kind says.</summary>
+    internal bool IsUnfit { get; init; }
+
     /// <summary>Read from its words when it was noticed; null if it was not yet.</summary>
     internal FailureMark? Mark { get; init; }
 

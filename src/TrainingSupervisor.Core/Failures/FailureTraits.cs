@@ -12,6 +12,9 @@ internal static class FailureTraits
     public static bool BlamesNode(this FailureKind kind) => kind is
         FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining;
 
+    /// <summary>It is announced: there is time to save before the worker has to go.</summary>
+    public static bool IsNotice(this FailureKind kind) => kind is FailureKind.NodeDraining or FailureKind.Evicted or FailureKind.Preempted;
+
     /// <summary>
     /// It may be the node's fault, even if it is not known to be: it counts in the node's budget. What the worker's own program, its limits, the
     /// scheduler or people bring about says nothing of a node.

@@ -2,7 +2,10 @@ using System.Collections.Immutable;
 
 namespace TrainingSupervisor;
 
-/// <summary>A command that the agent runs beside a worker again and again, as long as the worker runs. Exit code 0 means that it is well.</summary>
+/// <summary>
+/// A command that the agent runs beside a worker again and again, as long as the worker runs. Exit code 0 means that it is well. A policy can also
+/// have it say, while no worker runs, whether a worker may stay in its Pod (<see cref="RungBuilder.CheckHealth"/>).
+/// </summary>
 /// <param name="Command">
 /// The program and its arguments. It is given the worker's environment and, as <c>GANG_WORKER_PID</c>, the worker's process id.
 /// </param>

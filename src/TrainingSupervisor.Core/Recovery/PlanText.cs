@@ -35,6 +35,7 @@ internal static class PlanText
         }
 
         if (plan.QuiesceDeadline > TimeSpan.Zero) Line("modifier", $"running workers get up to {DurationText.Write(plan.QuiesceDeadline)} to save first");
+        else if (plan.Decision is { Quiesce.Ticks: > 0 }) Line("modifier", "the last checkpoint is so young that saving first would cost more than it spares");
         if (plan.Scope != "gang") Line("scope", plan.Scope);
         foreach (var group in plan.Steps.GroupBy(s => (s.Step, s.Reason)).OrderBy(g => g.Count()).ThenBy(g => g.Key.Step))
         {
@@ -47,6 +48,18 @@ internal static class PlanText
         if (plan.Fallback > 0) Line("fallback", $"number {plan.Fallback}: the barrier was not complete in time");
         return text.ToString();
     }
+
+    /// <summary>The truth, and beside it what was expected.</summary>
+    public static string Cost(RecoveryEstimate? expected, RecoveryTiming timing)
+    {
+        var guess = expected is { Learned: false } ? ", a first guess" : "";
+        var restart = timing.Restart is { } took ? $"restart {Seconds(took)}{(expected is null ? "" : $" (expected {Seconds(expected.Restart)}{guess})")}" : "no restart";
+        if (timing.StepsRepeated is not { } steps) return restart;
+        var work = timing.WorkRepeated is { } again && steps > 0 ? $", {Seconds(again)}" : "";
+        return $"{restart}; {steps} step{(steps == 1 ? "" : "s")} again{work}{(expected is null ? "" : $" (expected {Seconds(expected.LostWork)})")}";
+    }
+
+    private static string Seconds(TimeSpan time) => FormattableString.Invariant($"{time.TotalSeconds:0.#} s");
 
     private static string Of(IEnumerable<string> names)
     {

@@ -6,6 +6,9 @@ namespace TrainingSupervisor;
 /// <summary>From failures and state to a plan. Pure: the running supervisor and Explain use the same.</summary>
 internal static class RecoveryPlanner
 {
+    /// <summary>A guess, as long as no workers have saved here.</summary>
+    private static readonly TimeSpan FirstSave = TimeSpan.FromSeconds(10);
+
     /// <summary>The likeliest first cause comes first.</summary>
     public static ImmutableArray<Failure> Rank(IEnumerable<Failure> failures, GangSpec? spec = null) =>
         FirstCause.Rank(failures, spec?.ConsequenceExitCodes ?? []);
@@ -23,14 +26,14 @@ internal static class RecoveryPlanner
     {
         // The decision is about the first cause: whoever failed for its sake is not to blame.
         var avoidNode = decision?.AvoidNode == true;
-        var blamed = failures.Where((f, i) => f.Node is not null && (f.Kind.BlamesNode() || (avoidNode && i == 0))).Select(f => f.Node!);
+        var blamed = failures.Where((f, i) => f.Node is not null && (f.Kind.BlamesNode() || f.IsUnfit || (avoidNode && i == 0))).Select(f => f.Node!);
         var avoid = blamed.Concat(Quarantine.Nodes(state, now)).Distinct().Order(StringComparer.Ordinal).ToImmutableArray();
         var domain = FailureDomains.Of(state, failures);
         failures = FailureDomains.Name(failures, domain?.Evidence);
         var planner = new StepPlanner(state, failures, strategy, avoid, avoidNode, now);
         // A plan that grows within its recovery keeps its size: who comes in late would delay all others.
         var steps = planner.Steps(mayGrow: attempt > state.Attempt);
-        var save = decision?.Quiesce ?? state.Spec.QuiesceDeadline;
+        var save = SaveFirst(state, failures, decision?.Quiesce ?? state.Spec.QuiesceDeadline, now);
         var plan = new RecoveryPlan
         {
             Attempt = attempt,
@@ -51,13 +54,38 @@ internal static class RecoveryPlanner
         return plan with { Estimate = Estimate(state, plan, now) };
     }
 
+    /// <summary>
+    /// Saving first costs the whole gang that time, so it has to be worth it: doing the steps since the last checkpoint again must cost more.
+    /// Whoever is moved in time loses no step.
+    /// </summary>
+    private static TimeSpan SaveFirst(GangState state, ImmutableArray<Failure> failures, TimeSpan asked, DateTimeOffset now) =>
+        state.Costs.Save is { } save && state.CheckpointAt is { } last && now - last <= save && !failures.Any(f => f.Kind.IsNotice()) ? TimeSpan.Zero : asked;
+
     /// <summary>By the slowest of its steps, since all wait for all.</summary>
     public static RecoveryEstimate Estimate(GangState state, RecoveryPlan plan, DateTimeOffset now)
     {
-        var restart = plan.Steps.Select(s => state.Costs.Of(s.Step)).DefaultIfEmpty().Max();
-        var wait = plan.NotBefore - now;
+        var costs = state.Costs;
+        var saves = plan.QuiesceDeadline > TimeSpan.Zero;
+        var save = !saves ? TimeSpan.Zero : costs.Save ?? (plan.QuiesceDeadline < FirstSave ? plan.QuiesceDeadline : FirstSave);
+        var steps = plan.Steps.Where(s => s.InScope).Select(s => s.Step).Distinct().ToList();
+        var restart = save + steps.Select(costs.Of).DefaultIfEmpty().Max();
         var since = state.CheckpointAt ?? (state.Stage == Stage.Running ? state.StageSince : now);
-        var lost = plan.QuiesceDeadline > TimeSpan.Zero || plan.Attempt <= 1 ? TimeSpan.Zero : now - since;
-        return new RecoveryEstimate(restart > wait ? restart : wait, lost > TimeSpan.Zero ? lost : TimeSpan.Zero, state.Costs.Known > 0);
+        var lost = saves || plan.Attempt <= 1 ? TimeSpan.Zero : now - since;
+        return new RecoveryEstimate(
+            Longest(restart, plan.NotBefore - now, Fence(state, plan, now)), Longest(lost), steps.TrueForAll(costs.Knows) && (!saves || costs.Save is not null));
+    }
+
+    /// <summary>How long nobody may start because a replaced Pod that nothing is heard of may still run its worker.</summary>
+    private static TimeSpan Fence(GangState state, RecoveryPlan plan, DateTimeOffset now) =>
+        state.Spec.Fence == TimeSpan.Zero ? TimeSpan.Zero : plan.Steps
+            .Select(s => s.OldPod is { } old ? state.Pods.GetValueOrDefault(old) : null)
+            .Where(p => p is { Connected: false, MayRun: true, HasEnded: false })
+            .Select(p => p!.LastSign + state.Spec.Fence + Quiet.FenceMargin - now).DefaultIfEmpty().Max();
+
+    private static TimeSpan Longest(params ReadOnlySpan<TimeSpan> times)
+    {
+        var longest = TimeSpan.Zero;
+        foreach (var time in times) longest = time > longest ? time : longest;
+        return longest;
     }
 }

@@ -75,6 +75,7 @@ internal sealed class StepPlanner
 
     private string? WhyNew(Failure failure, bool isCause, bool avoidNode) =>
         failure.Kind.BlamesPod() ? $"{failure.Kind} blames the Pod or its node"
+        : failure.IsUnfit ? "the health check says that it may not stay in its Pod"
         : !isCause ? null
         : avoidNode ? $"the rule for {failure.Kind} avoids the node"
         : _strategy is RecoveryStrategy.RecreateFailed or RecoveryStrategy.ReplaceWithSpare ? $"the strategy gives whoever failed another Pod ({failure.Kind})"
@@ -102,11 +103,11 @@ internal sealed class StepPlanner
 
     private WorkerStep New(RoleSpec role, WorkerId worker, PodState pod, string why)
     {
-        if (_strategy != RecoveryStrategy.RecreateGang && TakeSpare(role, pod) is { } spare)
+        var (bySpare, anew) = (_state.Costs.Of(RecoveryStep.ReplaceWithSpare), _state.Costs.Of(RecoveryStep.Recreate));
+        var wanted = _strategy == RecoveryStrategy.ReplaceWithSpare || (_strategy != RecoveryStrategy.RecreateGang && bySpare <= anew);
+        if (wanted && TakeSpare(role, pod) is { } spare)
         {
-            var costs = _state.Costs;
-            return new WorkerStep(worker, RecoveryStep.ReplaceWithSpare,
-                $"{why}, and a spare waits at the barrier (about {Seconds(costs.ReplaceWithSpare)}, against {Seconds(costs.Recreate)} for a new Pod)")
+            return new WorkerStep(worker, RecoveryStep.ReplaceWithSpare, $"{why}, and a spare waits at the barrier (about {Seconds(bySpare)}, against {Seconds(anew)} for a new Pod)")
             {
                 Pod = spare.Name,
                 OldPod = pod.Name,
@@ -126,7 +127,7 @@ internal sealed class StepPlanner
         {
             // A sidecar cannot restart its worker's process, so whoever cannot be restarted in place gets a new Pod.
             return WhyNotInPlace(pod) is { } cannot
-                ? new WorkerStep(worker, RecoveryStep.Recreate, $"{cannot}, and a sidecar cannot restart its worker's process") { Pod = PodNames.Next(_state, worker), OldPod = pod.Name }
+                ? New(role, worker, pod, $"{cannot}, and a sidecar cannot restart its worker's process")
                 : Step(RecoveryStep.RestartInPlace, "its Pod is healthy");
         }
 

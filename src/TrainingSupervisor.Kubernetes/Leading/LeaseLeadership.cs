@@ -11,13 +11,16 @@ namespace TrainingSupervisor.Kubernetes;
 /// The term is <c>leaseTransitions</c>, and at least the age of the Lease's creation in seconds by the API server's clock: so it grows even if
 /// somebody deletes the Lease and a new one is made, and agents go on obeying.
 /// </summary>
-internal sealed class LeaseLeadership(IKubernetes client, ApiCalls calls, KubernetesOptions options, TimeProvider time, ILogger log) : IGangLeadership
+internal sealed class LeaseLeadership(IKubernetes client, ApiCalls patient, ApiCalls urgent, KubernetesOptions options, TimeProvider time, ILogger log) : IGangLeadership
 {
     // leaseTransitions is a 32-bit number: from here it lasts until 2088.
     private static readonly DateTime Epoch = new(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     // Two processes of one name must not take each other's Lease for their own.
     private readonly string _holder = $"{options.Identity}_{Guid.NewGuid().ToString("N")[..8]}";
+
+    // Nothing is lost while a server that has not answered yet is given time.
+    private ApiCalls Calls => urgent.HasWorked ? urgent : patient;
 
     public async Task<IGangTerm> AcquireAsync(GangSpec spec, CancellationToken cancellationToken)
     {
@@ -44,7 +47,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls calls, Kubern
                     told = true;
                 }
             }
-            catch (SupervisorException e) when (e is not RejectedException && calls.HasWorked)
+            catch (SupervisorException e) when (e is not RejectedException && (urgent.HasWorked || patient.HasWorked))
             {
                 // It worked before: the server is away for a while, and nobody else can take the Lease meanwhile.
                 Log.LeaseTrouble(log, spec.Name, e.Message);
@@ -55,7 +58,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls calls, Kubern
     }
 
     private Task<V1Lease?> ReadAsync(GangSpec spec, CancellationToken cancellationToken) =>
-        calls.RunAsync(Can("get", spec), HttpStatusCode.NotFound,
+        Calls.RunAsync(Can("get", spec), HttpStatusCode.NotFound,
             t => client.CoordinationV1.ReadNamespacedLeaseAsync(Names.Record(spec), spec.Namespace, cancellationToken: t), cancellationToken);
 
     /// <summary>With no holder: what the term must be is known only when the server has put its time on it.</summary>
@@ -66,7 +69,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls calls, Kubern
             Metadata = new V1ObjectMeta { Name = Names.Record(spec), NamespaceProperty = spec.Namespace },
             Spec = new V1LeaseSpec { LeaseDurationSeconds = Seconds, LeaseTransitions = 0 },
         };
-        return await calls.RunAsync(Can("create", spec), HttpStatusCode.Conflict,
+        return await Calls.RunAsync(Can("create", spec), HttpStatusCode.Conflict,
             t => client.CoordinationV1.CreateNamespacedLeaseAsync(lease, spec.Namespace, cancellationToken: t), cancellationToken);
     }
 
@@ -76,7 +79,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls calls, Kubern
         if (!string.IsNullOrEmpty(lease.Spec.HolderIdentity)) return false;
         if (lease.Spec.LeaseTransitions > 0) return true;
         // A Lease that nobody has held yet. If the gang exists already, its Lease was deleted, and who led it may not know that yet.
-        return await calls.RunAsync(Permissions.Of("get", "configmaps", spec.Namespace), HttpStatusCode.NotFound,
+        return await Calls.RunAsync(Permissions.Of("get", "configmaps", spec.Namespace), HttpStatusCode.NotFound,
             t => client.CoreV1.ReadNamespacedConfigMapAsync(Names.Record(spec), spec.Namespace, cancellationToken: t), cancellationToken) is null;
     }
 
@@ -104,7 +107,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls calls, Kubern
     }
 
     private async Task<V1Lease?> WriteAsync(GangSpec spec, V1Lease lease, CancellationToken cancellationToken) =>
-        await calls.RunAsync(Can("update", spec), HttpStatusCode.Conflict,
+        await urgent.RunAsync(Can("update", spec), HttpStatusCode.Conflict,
             t => client.CoordinationV1.ReplaceNamespacedLeaseAsync(lease, lease.Metadata.Name, spec.Namespace, cancellationToken: t), cancellationToken);
 
     private static Permission Can(string verb, GangSpec spec) => Permissions.Of(verb, "leases", spec.Namespace);

@@ -60,11 +60,18 @@ public sealed class GangHandle
     /// </summary>
     public void RequestGrow() => _runner.Post(new Engine.GrowRequested());
 
-    /// <summary>Reports a failure that something else has noticed, a health system for example.</summary>
-    /// <param name="failure">The failure; name the worker or its Pod if it concerns one.</param>
+    /// <summary>
+    /// Reports a failure that something else has noticed, a health system for example. It is answered by the policy like any other. An
+    /// <see cref="IFailureDetector"/> does this for every gang.
+    /// </summary>
+    /// <param name="failure">
+    /// The failure, with what is known of where: the Pod, the worker, or only the node, which stands for every worker on it. Without any of these it
+    /// concerns the gang as a whole. One about a Pod that has been replaced by now is left aside, with a notice.
+    /// </param>
+    /// <exception cref="ArgumentException">The gang has no such worker.</exception>
     public void ReportFailure(Failure failure)
     {
         ArgumentNullException.ThrowIfNull(failure);
-        _runner.Post(new Engine.FailureReported(failure));
+        _runner.Report(failure);
     }
 }

@@ -16,6 +16,7 @@ internal sealed class GangRunner : IAsyncDisposable
 
     private readonly KubernetesGangClusterFactory _clusters;
     private readonly IAgentGateway _gateway;
+    private readonly UserDetectors _detectors;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly GangTelemetry _telemetry;
@@ -27,11 +28,12 @@ internal sealed class GangRunner : IAsyncDisposable
     private volatile GangLoop? _loop;
     private Task _running = Task.CompletedTask;
 
-    public GangRunner(GangSpec spec, KubernetesGangClusterFactory clusters, IAgentGateway gateway, TimeProvider time, ILogger log)
+    public GangRunner(GangSpec spec, KubernetesGangClusterFactory clusters, IAgentGateway gateway, UserDetectors detectors, TimeProvider time, ILogger log)
     {
         Spec = spec;
         _clusters = clusters;
         _gateway = gateway;
+        _detectors = detectors;
         _time = time;
         _log = log;
         _telemetry = new GangTelemetry(spec.Name, log, () => IsLeading ? _loop?.State : null, time);
@@ -66,6 +68,17 @@ internal sealed class GangRunner : IAsyncDisposable
     }
 
     public void Post(GangInput input) => _loop?.Post(input);
+
+    public void Report(Failure failure)
+    {
+        if (failure.Worker is { } worker && !Spec.Roles.Any(r => r.Name == worker.Role && worker.Index >= 0 && worker.Index < r.Count))
+        {
+            throw new ArgumentException(
+                $"Gang '{Spec.Name}' has no worker '{worker}'; it has {string.Join(", ", Spec.Roles.Select(r => $"{r.Name}-0 to {r.Name}-{r.Count - 1}"))}.", nameof(failure));
+        }
+
+        Post(new FailureReported(failure));
+    }
 
     public RecoveryPlan Explain(Failure failure)
     {
@@ -147,6 +160,7 @@ internal sealed class GangRunner : IAsyncDisposable
         _loop = loop;
         IsLeading = true;
         _bound.TrySetResult();
+        using var watching = _detectors.Watch(Handle, Report, _log);
         using var lead = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, term.Lost);
         try
         {

@@ -16,6 +16,7 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
     private readonly AgentGateway _gateway;
+    private readonly UserDetectors _detectors;
     private readonly Lazy<KubernetesGangClusterFactory> _cluster;
     private readonly ConcurrentDictionary<string, GangRunner> _runners = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -23,11 +24,12 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
     private bool _listening;
     private bool _disposed;
 
-    public Supervisor(IOptions<TrainingSupervisorOptions> options, TimeProvider time, ILoggerFactory loggers)
+    public Supervisor(IOptions<TrainingSupervisorOptions> options, IEnumerable<IFailureDetector> detectors, TimeProvider time, ILoggerFactory loggers)
     {
         _options = options.Value;
         _time = time;
         _loggers = loggers;
+        _detectors = new UserDetectors(detectors);
         _gateway = new AgentGateway(_options.Gateway, time, loggers);
         _cluster = new Lazy<KubernetesGangClusterFactory>(Connect);
     }
@@ -39,7 +41,7 @@ internal sealed class Supervisor : ITrainingSupervisor, IHostedService, IAsyncDi
         ArgumentNullException.ThrowIfNull(gang);
         ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
         await ListenAsync(cancellationToken);
-        var runner = new GangRunner(gang, _cluster.Value, _gateway, _time, _loggers.CreateLogger<GangRunner>());
+        var runner = new GangRunner(gang, _cluster.Value, _gateway, _detectors, _time, _loggers.CreateLogger<GangRunner>());
         if (!_runners.TryAdd($"{gang.Namespace}/{gang.Name}", runner))
         {
             throw new SupervisorException($"Gang '{gang.Name}' in namespace '{gang.Namespace}' runs in this process already; use its handle, or another name.");

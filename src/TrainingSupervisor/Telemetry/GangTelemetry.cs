@@ -80,14 +80,14 @@ internal sealed class GangTelemetry : IDisposable
         var timing = recovery.Timing;
         var end = timing.Released ?? timing.BarrierComplete ?? recovery.At;
         var seconds = (end - timing.Failed).TotalSeconds;
-        Log.Recovered(_log, _gang, recovery.Plan.Attempt, seconds);
+        Log.Recovered(_log, _gang, recovery.Plan.Attempt, seconds, recovery.Cost);
         var tags = new TagList { { "gang", _gang }, { "kind", cause.Kind.ToString() }, { "strategy", recovery.Plan.Strategy.ToString() } };
         Recoveries.Add(1, tags);
         Duration.Record(seconds, tags);
 
         using var root = Source.StartActivity("gang.recovery", ActivityKind.Internal, default(ActivityContext), tags, startTime: timing.Failed);
         if (root is null) return;
-        root.SetTag("attempt", recovery.Plan.Attempt).SetTag("cause", cause.ToString()).SetTag("plan", recovery.Plan.Summary);
+        root.SetTag("attempt", recovery.Plan.Attempt).SetTag("cause", cause.ToString()).SetTag("plan", recovery.Plan.Summary).SetTag("cost", recovery.Cost);
         Span(root, "detect", timing.Failed, timing.Detected);
         Span(root, "decide", timing.Detected, timing.Decided);
         Span(root, "command", timing.Decided, timing.Commanded);

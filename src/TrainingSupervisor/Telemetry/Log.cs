@@ -16,6 +16,9 @@ internal static partial class Log
     [LoggerMessage(1005, LogLevel.Error, "Gang {Gang}: an observer of its events threw")]
     public static partial void ObserverFailed(ILogger logger, Exception exception, string gang);
 
+    [LoggerMessage(1006, LogLevel.Error, "Gang {Gang}: failure detector {Detector} failed")]
+    public static partial void DetectorFailed(ILogger logger, Exception exception, string gang, string detector);
+
     [LoggerMessage(1010, LogLevel.Information, "Gang {Gang}: {Phase}, attempt {Attempt}: {Reason}")]
     public static partial void Phase(ILogger logger, string gang, GangPhase phase, int attempt, string reason);
 
@@ -25,8 +28,8 @@ internal static partial class Log
     [LoggerMessage(1012, LogLevel.Information, "Gang {Gang}: plan for attempt {Attempt}: {Summary} ({Reason}); cause: {Cause}")]
     public static partial void Planned(ILogger logger, string gang, int attempt, string summary, string reason, string cause);
 
-    [LoggerMessage(1013, LogLevel.Information, "Gang {Gang}: attempt {Attempt} runs, {Seconds:0.000} s after the failure")]
-    public static partial void Recovered(ILogger logger, string gang, int attempt, double seconds);
+    [LoggerMessage(1013, LogLevel.Information, "Gang {Gang}: attempt {Attempt} runs, {Seconds:0.000} s after the failure: {Cost}")]
+    public static partial void Recovered(ILogger logger, string gang, int attempt, double seconds, string cost);
 
     [LoggerMessage(1014, LogLevel.Information, "Gang {Gang}: {Text}")]
     public static partial void Notice(ILogger logger, string gang, string text);

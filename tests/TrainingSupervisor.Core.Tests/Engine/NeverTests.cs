@@ -21,7 +21,23 @@ public sealed class NeverTests
         (_, g) => g.WithPolicy(p => p.OnAny(RecoveryStrategy.RestartCell).WithBudget(100, TimeSpan.FromHours(1))), moves: true,
         role: (_, workers, r) => r.WithCells(workers % 2 == 0 ? 2 : 1));
 
-    private static void Check(Func<Random, GangBuilder, GangBuilder> more, bool moves = false, Action<Random, int, RoleBuilder>? role = null) =>
+    [Fact]
+    public void Machine_RandomFaultsAndUnfitPods_KeepsEveryNeverAndEnds() => Check(
+        (_, g) => g.WithPolicy(p => p.OnAny(r => r.Use(RecoveryStrategy.Hybrid).CheckHealth()).WithBudget(100, TimeSpan.FromHours(1))),
+        role: (_, _, r) => r.WithHealthCheck(["check"]), world: (random, world) =>
+        {
+            world.CommandMilliseconds = random.Next(10, 8000);
+            world.Command = (pod, _) =>
+            {
+                // More would use up the nodes.
+                if (random.Next(20) > 0) return (0, "");
+                pod.Faulty = true;
+                return (random.Next(-1, 3), "as it were");
+            };
+        });
+
+    private static void Check(
+        Func<Random, GangBuilder, GangBuilder> more, bool moves = false, Action<Random, int, RoleBuilder>? role = null, Action<Random, World>? world = null) =>
         Gen.Int[0, int.MaxValue - 1].Sample(
             seed =>
             {
@@ -35,11 +51,12 @@ public sealed class NeverTests
                     })
                     .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1))
                     .WithBarrierDeadline(TimeSpan.FromSeconds(60)).WithPolicy(p => p.WithBudget(100, TimeSpan.FromHours(1)))).Build();
-                var world = new World(seed, spec, nodes: 24)
+                var around = new World(seed, spec, nodes: 24)
                 {
                     LossRate = random.NextDouble() * 0.2,
                 };
-                Survive(seed, world, random, moves);
+                world?.Invoke(random, around);
+                Survive(seed, around, random, moves);
             },
             iter: 500, threads: 2);
 

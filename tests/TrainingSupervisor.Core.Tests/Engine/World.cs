@@ -53,6 +53,11 @@ internal sealed class World
     public List<(DateTimeOffset At, string Pod)> Quiesced { get; } = [];
     public double SaveMilliseconds { get; set; } = 500;
 
+    /// <summary>The commands that agents were asked to run; each is run once and answered after so long.</summary>
+    public List<(DateTimeOffset At, RunCommand Run)> Commands { get; } = [];
+    public Func<SimPod, RunCommand, (int Code, string Output)> Command { get; set; } = (_, _) => (0, "");
+    public double CommandMilliseconds { get; set; } = 2000;
+
     /// <summary>What a Node says changes, and is told at once.</summary>
     public void Change(SimNode node, Action<SimNode> change)
     {
@@ -334,6 +339,14 @@ internal sealed class World
                 ToAgent(quiesce.Pod, quiesce.PodUid, term, pod =>
                     After(SaveMilliseconds, () => Post(new QuiesceAnswered(pod.Name, pod.Uid, quiesce.Attempt, Saved: true))));
                 break;
+            case RunCommand run:
+                Commands.Add((Now, run));
+                ToAgent(run.Pod, run.PodUid, term, pod =>
+                {
+                    if (!pod.Ran.TryGetValue(run.Id, out var result)) pod.Ran[run.Id] = result = Command(pod, run);
+                    After(CommandMilliseconds, () => Post(new CommandRan(pod.Name, pod.Uid, run.Id, result.Code, TimedOut: false, result.Output)));
+                });
+                break;
             case HaltAgent halt:
                 ToAgent(halt.Pod, halt.PodUid, term, pod => End(pod, halt.ExitCode == 0 ? PodPhase.Succeeded : PodPhase.Failed, halt.ExitCode));
                 break;
@@ -450,6 +463,7 @@ internal sealed class World
         pod.Phase = AgentPhase.Waiting;
         pod.Attempt = 0;
         pod.Exit = null;
+        pod.Ran.Clear();
         pod.PodPhase = PodPhase.Running;
         Post(new PodSeen(pod.Observe()));
         Connect(pod);
@@ -610,6 +624,9 @@ internal sealed class SimPod(PodRequest request, string uid)
     public int Rank { get; set; } = -1;
     public long Term { get; set; }
     public WorkerExit? Exit { get; set; }
+
+    /// <summary>What came of commands, by id: an agent remembers as long as it lives.</summary>
+    public Dictionary<string, (int Code, string Output)> Ran { get; } = [];
 
     public PodObservation Observe() => new()
     {

@@ -1,0 +1,33 @@
+using System.Reactive.Concurrency;
+using System.Reactive.Disposables;
+using System.Reactive.Linq;
+using Microsoft.Extensions.Logging;
+
+namespace TrainingSupervisor;
+
+/// <summary>The detectors that users have added to the host. One that is slow or throws harms neither the gang nor the others.</summary>
+internal sealed class UserDetectors(IEnumerable<IFailureDetector> detectors, IScheduler? scheduler = null)
+{
+    private readonly IFailureDetector[] _detectors = [.. detectors];
+
+    /// <summary>All of them watch this gang until that is disposed.</summary>
+    public IDisposable Watch(GangHandle gang, Action<Failure> report, ILogger log) => new CompositeDisposable(_detectors.Select(detector =>
+    {
+        var name = detector.GetType().Name;
+        void Failed(Exception e) => Log.DetectorFailed(log, e, gang.Name, name);
+        return Observable.Defer(() => detector.Watch(gang)).SubscribeOn(scheduler ?? TaskPoolScheduler.Default).Subscribe(
+            failure =>
+            {
+                try
+                {
+                    report(failure.SeenBy.Length > 0 ? failure : failure with { SeenBy = name });
+                }
+                catch (Exception e)
+                {
+                    // The edge to a user's code: what it names wrongly must not end what it names next.
+                    Failed(e);
+                }
+            },
+            Failed);
+    }));
+}
