@@ -16,6 +16,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     private int _rank;
     private WorkerExit? _exit;
     private Ending? _ending;
+    private bool _terminating;
     private int _terminatedBy;
 
     internal Phase Phase { get; private set; } = Phase.Waiting;
@@ -84,7 +85,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 Refuse("a restart of an unknown mode");
             else if (next < 1 || next < Highest)
                 Refuse($"attempt {next} is over: attempt {Highest} is the one here");
-            else if (_ending is Ending.Halt || _terminatedBy > 0)
+            else if (_ending is Ending.Halt || _terminating)
                 Refuse("the agent is ending");
             else if (sidecar && Phase == Phase.Running && restart.Mode == Restart.Types.Mode.Process)
                 Refuse("a sidecar cannot restart its worker's process, only the whole Pod");
@@ -185,14 +186,12 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
         _exit = exit;
         if (_ending is Ending.Fenced fenced)
             _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{OutputTail.Last(exit.StderrTail, OutputTail.WorkerCapacity - 256)}" };
-        if (_terminatedBy > 0 && _ending is not Ending.Halt)
+        if (_terminating && _ending is not Ending.Halt)
         {
-            // Told to go it has gone, tidily: that is not the end of its work.
-            if (exit.Code == 0)
-                _exit = new WorkerExit(exit) { Code = 128 + _terminatedBy, Signal = _terminatedBy };
             Phase = Phase.Exited;
             _effects.Add(new Effect.SayState());
-            _effects.Add(new Effect.Leave(_exit.Code));
+            // Told to go it has gone, tidily: its Pod must not look as if its work were done.
+            _effects.Add(new Effect.Leave(exit.Code == 0 ? 128 + _terminatedBy : exit.Code));
         }
         else if (_ending is null or Ending.Fenced)
         {
@@ -209,7 +208,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     internal IReadOnlyList<Effect> OnTerminate(int signal = Libc.SigTerm)
     {
         _effects.Clear();
-        _terminatedBy = signal;
+        (_terminating, _terminatedBy) = (true, signal);
         if (Phase == Phase.Running)
             return [sidecar ? new Effect.Leave(128 + signal) : new Effect.SignalWorker(signal)];
         return Phase == Phase.Leaving ? [] : Leave(128 + signal);

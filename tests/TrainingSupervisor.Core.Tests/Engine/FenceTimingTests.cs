@@ -44,9 +44,9 @@ public sealed class FenceTimingTests
     [InlineData(30, 40)]
     public void Step_AgentsStreamIsCutBeforeItsNodeIs_OldWorkerStillEndsFirst(int fence, int lease)
     {
-        for (var phase = 0.0; phase < lease / 4.0; phase += lease / 64.0)
+        for (var phase = 0.0; phase < lease / 4.0; phase += lease / 32.0)
         {
-            for (var before = 0.25; before < fence; before += fence / 16.0)
+            for (var before = 0.25; before < fence; before += fence / 8.0)
             {
                 Assert.True(Run(TimeSpan.FromSeconds(fence), TimeSpan.FromSeconds(lease), phase, healed: null, before));
             }

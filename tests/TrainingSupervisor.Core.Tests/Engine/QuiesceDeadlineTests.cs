@@ -3,7 +3,7 @@ using TrainingSupervisor.Engine;
 namespace TrainingSupervisor.Core.Tests.Engine;
 
 /// <summary>Workers may save before a recovery touches them: no longer than their time, and no longer than they need.</summary>
-public sealed class QuiescenceTests
+public sealed class QuiesceDeadlineTests
 {
     private static World Recover(double saveMilliseconds, out TimeSpan took)
     {
