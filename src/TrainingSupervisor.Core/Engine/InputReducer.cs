@@ -31,9 +31,20 @@ internal static class InputReducer
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
             case GrowRequested: draft.Set(s => s with { GrowRequested = !s.Shrunk.IsEmpty }); break;
-            case FailureReported reported: FailureDetector.Report(draft, reported.Failure); break;
+            case FailureReported reported:
+                foreach (var failure in Placed(draft, reported.Failure)) FailureDetector.Report(draft, failure);
+                break;
             default: break;
         }
+    }
+
+    /// <summary>Who reports a failure from outside may name a worker, a Pod or a node; the planner asks for all three.</summary>
+    private static List<Failure> Placed(GangDraft draft, Failure failure)
+    {
+        if (failure is { Worker: null, Pod: null, Node: null }) return [failure];
+        var meant = draft.State.Workers.Select(n => draft[n]).Where(p => failure.Pod is { } name ? p.Name == name : failure.Worker is { } worker ? p.Worker == worker : p.Node == failure.Node);
+        List<Failure> placed = [.. meant.Select(p => failure with { Worker = p.Worker, Pod = p.Name, Node = failure.Node ?? p.Node })];
+        return placed.Count > 0 ? placed : [failure];
     }
 
     private static void Seen(GangDraft draft, PodObservation pod)
