@@ -60,7 +60,7 @@ internal static class MainJob
         var options = new EmbeddedClusterOptions
         {
             NodeCount = settings.Workers + 3,
-            NodeLeaseDuration = TimeSpan.FromSeconds(6),
+            NodeLeaseDuration = TimeSpan.FromSeconds(4),
             DataDirectory = directory.Subdirectory($"{name}-cluster"),
         };
         await using var cluster = await EmbeddedCluster.StartAsync(options, cancellationToken);
