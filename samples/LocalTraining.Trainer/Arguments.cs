@@ -12,7 +12,12 @@ internal sealed record Arguments
     public int Steps { get; private set; } = 100;
     public int Seed { get; private set; } = 1;
     public int CheckpointEvery { get; private set; } = 10;
+
+    /// <summary>Milliseconds that each step takes longer, as the rank's own work: the model is tiny, and this stands for the accelerator's part.</summary>
     public int StepDelay { get; private set; }
+
+    /// <summary>How long all wait after a checkpoint that was asked for: who asks is about to end them.</summary>
+    public TimeSpan SavePause { get; private set; } = TimeSpan.FromSeconds(30);
     public int Batch { get; private set; } = 64;
     public int Hidden { get; private set; } = 48;
     public int Context { get; private set; } = 12;
@@ -38,6 +43,7 @@ internal sealed record Arguments
                 case "--seed": result.Seed = Number(int.MinValue, int.MaxValue); break;
                 case "--checkpoint-every": result.CheckpointEvery = Number(1, int.MaxValue); break;
                 case "--step-delay-ms": result.StepDelay = Number(0, 60_000); break;
+                case "--save-pause-ms": result.SavePause = TimeSpan.FromMilliseconds(Number(0, 3_600_000)); break;
                 case "--batch": result.Batch = Number(1, 65_536); break;
                 case "--hidden": result.Hidden = Number(1, 4096); break;
                 case "--context": result.Context = Number(1, 256); break;

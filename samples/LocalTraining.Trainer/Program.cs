@@ -1,20 +1,13 @@
-using System.Runtime.InteropServices;
 using LocalTraining.Trainer;
 
-const int Sigusr1 = 10;
 var patience = TimeSpan.FromSeconds(30);
+using var request = SaveRequest.Listen();
 try
 {
     var arguments = Arguments.Parse(args);
     var contract = Contract.Read(Environment.GetEnvironmentVariable);
     var ring = await RingConnector.ConnectAsync(contract.Rank, contract.Addresses, contract.Port, contract.Attempt, patience);
-    var training = new Training(arguments, contract, ring);
-    using var save = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create((PosixSignal)Sigusr1, c =>
-    {
-        c.Cancel = true;
-        training.AskForCheckpoint();
-    });
-    training.Run();
+    new Training(arguments, contract, ring, request).Run();
     ring.Dispose();
     contract.Dispose();
     return ExitCodes.Done;

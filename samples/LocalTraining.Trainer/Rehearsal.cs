@@ -4,10 +4,13 @@ namespace LocalTraining.Trainer;
 
 /// <summary>
 /// Failures on order, each at an exact step: a file <c>KIND-RANK-STEP</c> in the faults directory makes that rank fail or hang once in that
-/// step, or holds it there until the file is gone, so that something else can break it just then.
+/// step, or holds it there until the file is gone, so that something else can break it just then, or makes it slow from there on until the
+/// file is gone.
 /// </summary>
 internal sealed class Rehearsal(string? directory, int rank)
 {
+    private string? _slow;
+
     /// <summary>Before the step's work.</summary>
     public void Begin(int step)
     {
@@ -20,6 +23,14 @@ internal sealed class Rehearsal(string? directory, int rank)
     public void End(int step)
     {
         if (directory is not null && Taken("hang", step)) Thread.Sleep(Timeout.Infinite);
+    }
+
+    /// <summary>Whether the step's work is to take twice as long.</summary>
+    public bool IsSlow(int step)
+    {
+        if (directory is null) return false;
+        if (File.Exists(PathOf("slow", step))) _slow = PathOf("slow", step);
+        return File.Exists(_slow);
     }
 
     private bool Taken(string kind, int step)

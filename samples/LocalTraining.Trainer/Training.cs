@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -5,16 +6,13 @@ using System.Security.Cryptography;
 namespace LocalTraining.Trainer;
 
 /// <summary>The training loop of one rank.</summary>
-internal sealed class Training(Arguments arguments, Contract contract, Ring ring)
+internal sealed class Training(Arguments arguments, Contract contract, Ring ring, SaveRequest request)
 {
     private readonly Checkpoints _checkpoints = new(arguments.Checkpoints);
     private readonly Rehearsal _rehearsal = new(arguments.Faults, contract.Rank);
-    private volatile bool _saveAsked;
 
     /// <summary>The step that this attempt began after.</summary>
     public int Resumed { get; private set; }
-
-    public void AskForCheckpoint() => _saveAsked = true;
 
     public void Run()
     {
@@ -23,20 +21,16 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
         var model = new CharModel(corpus.Symbols, arguments.Context, arguments.Hidden, arguments.Seed);
         var momentum = new float[model.Weights.Length];
         var step = Resumed = Resume(model, momentum);
-        var share = arguments.Batch / contract.Size;
-        var sums = new float[model.Weights.Length + 1];
+        var samples = arguments.Batch / contract.Size * contract.Size;
+        var rate = arguments.Rate / samples;
+        // Behind the gradient: the loss, and how many ranks have been asked to save.
+        var sums = new float[model.Weights.Length + 2];
         while (step < arguments.Steps)
         {
             _rehearsal.Begin(step + 1);
-            Array.Clear(sums);
-            for (var i = 0; i < share; i++)
-            {
-                var at = corpus.Sample(arguments.Seed, step, (contract.Rank * share) + i, arguments.Context);
-                sums[^1] += model.Accumulate(corpus.Text, at, sums);
-            }
-
+            var own = Work(corpus, model, step, sums);
+            sums[^1] = request.IsAsked ? 1 : 0;
             ring.AllReduce(sums);
-            var rate = arguments.Rate / (share * contract.Size);
             for (var i = 0; i < momentum.Length; i++)
             {
                 momentum[i] = (0.9f * momentum[i]) + sums[i];
@@ -45,12 +39,32 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
 
             step++;
             _rehearsal.End(step);
-            contract.Say(string.Create(CultureInfo.InvariantCulture, $"step {step}"));
-            if (contract.Rank == 0) Record(step, sums[^1] / (share * contract.Size), model, momentum);
-            if (arguments.StepDelay > 0) Thread.Sleep(arguments.StepDelay);
+            // The same sum on every rank: all stop after the same step, whoever was asked first.
+            var save = sums[^1] > 0;
+            if (contract.Rank == 0) Record(step, sums[^2] / samples);
+            contract.Say(string.Create(CultureInfo.InvariantCulture, $"step {step} {own.TotalSeconds:0.######}"));
+            if (contract.Rank == 0 && (save || step % arguments.CheckpointEvery == 0 || step == arguments.Steps)) Save(step, model, momentum);
+            if (save && step < arguments.Steps) Pause(step);
         }
 
         Finish(model);
+    }
+
+    /// <summary>This rank's share of the step, up to the first collective; returns how long that took.</summary>
+    private TimeSpan Work(Corpus corpus, CharModel model, int step, float[] sums)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var share = arguments.Batch / contract.Size;
+        Array.Clear(sums);
+        for (var i = 0; i < share; i++)
+        {
+            var at = corpus.Sample(arguments.Seed, step, (contract.Rank * share) + i, arguments.Context);
+            sums[^2] += model.Accumulate(corpus.Text, at, sums);
+        }
+
+        if (arguments.StepDelay > 0) Thread.Sleep(arguments.StepDelay);
+        if (_rehearsal.IsSlow(step + 1)) Thread.Sleep(Stopwatch.GetElapsedTime(start));
+        return Stopwatch.GetElapsedTime(start);
     }
 
     /// <summary>All ranks go on from the same step: the last one of which everyone has a whole checkpoint.</summary>
@@ -75,16 +89,33 @@ internal sealed class Training(Arguments arguments, Contract contract, Ring ring
         }
     }
 
-    private void Record(int step, float loss, CharModel model, float[] momentum)
+    private void Record(int step, float loss) => File.AppendAllText(
+        Path.Combine(arguments.Checkpoints, "loss.csv"),
+        string.Create(CultureInfo.InvariantCulture, $"{step},{loss:R},{contract.Attempt},{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}\n"));
+
+    private void Save(int step, CharModel model, float[] momentum)
     {
-        File.AppendAllText(
-            Path.Combine(arguments.Checkpoints, "loss.csv"),
-            string.Create(CultureInfo.InvariantCulture, $"{step},{loss:R},{contract.Attempt},{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}\n"));
-        if (step % arguments.CheckpointEvery != 0 && step != arguments.Steps && !_saveAsked) return;
-        _saveAsked = false;
         _checkpoints.Save(step, model.Weights, momentum);
-        contract.Say(string.Create(CultureInfo.InvariantCulture, $"checkpoint {step}"));
+        contract.Say(Saved(step));
     }
+
+    /// <summary>
+    /// Whoever is asked to save is about to be ended: a step that is begun now would be lost. Each rank answers once it has been asked itself,
+    /// since what it says before that is no answer. If nobody comes, all go on; whoever is first waits for the others in the next step.
+    /// </summary>
+    private void Pause(int step)
+    {
+        ring.Gather(step); // Rank 0 comes here with the checkpoint on disk.
+        if (request.Wait(arguments.SavePause))
+        {
+            contract.Say(Saved(step));
+            Thread.Sleep(arguments.SavePause);
+        }
+
+        request.Clear();
+    }
+
+    private static string Saved(int step) => string.Create(CultureInfo.InvariantCulture, $"checkpoint {step}");
 
     private void Finish(CharModel model)
     {

@@ -5,15 +5,21 @@ using TrainingSupervisor.Testing;
 namespace LocalTraining.Running;
 
 /// <summary>
-/// Breaks things on a schedule. The trainers are told the faults beforehand by files, so that each strikes in exactly its step: they fail or
-/// hang by themselves, or hold still until what must come from outside has come.
+/// Breaks things on a schedule. The trainers are told the faults beforehand by files, so that each strikes in exactly its step: they fail,
+/// hang or slow down by themselves, or hold still until what must come from outside has come.
 /// </summary>
-internal sealed class Chaos(EmbeddedCluster cluster, RunState run, string faultsDirectory, IReadOnlyList<Fault> schedule, Func<Task> crashSupervisor)
+internal sealed class Chaos(
+    EmbeddedCluster cluster, RunState run, string lossFile, string faultsDirectory, IReadOnlyList<Fault> schedule, Func<Task> crashSupervisor)
 {
+    /// <summary>As a cloud gives it half a minute before it takes a spot machine back.</summary>
+    private static readonly NodeTaint Notice = new("cloud.google.com/impending-node-termination", "", "NoSchedule");
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>How many of the faults have struck and were answered by a recovery.</summary>
+    /// <summary>How many of the faults have struck and were answered.</summary>
     public int Struck { get; private set; }
+
+    /// <summary>How many steps were trained again because a node announced its end.</summary>
+    public int DrainCost { get; private set; }
 
     public void Prepare()
     {
@@ -22,54 +28,89 @@ internal sealed class Chaos(EmbeddedCluster cluster, RunState run, string faults
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        foreach (var fault in schedule)
+        for (var i = 0; i < schedule.Count; i++)
         {
+            var fault = schedule[i];
             run.NextFault = $"step {fault.Step}: {fault.Words}";
-            var attempt = await StrikeAsync(fault, cancellationToken);
-            await UntilAsync(() => run.PlannedAttempt > attempt, cancellationToken);
-            if (fault.Kind == FaultKind.KillWorkerAndSupervisor)
-            {
-                run.Fault("kill -9 of the supervisor, in the middle of that recovery", fault.Step);
-                await crashSupervisor();
-            }
-
+            if (fault.Kind == FaultKind.Slow) await SlowAsync(fault, i + 1 < schedule.Count ? schedule[i + 1].Step : run.Steps, cancellationToken);
+            else await BreakAsync(fault, cancellationToken);
             Struck++;
         }
 
         run.NextFault = "";
     }
 
-    /// <summary>Returns the attempt that was struck.</summary>
-    private async Task<int> StrikeAsync(Fault fault, CancellationToken cancellationToken)
+    /// <summary>Nothing is to be done about it, but it is to be named, and no other.</summary>
+    private async Task SlowAsync(Fault fault, int until, CancellationToken cancellationToken)
     {
-        var path = PathOf(fault);
-        if (fault.Kind is FaultKind.Fail or FaultKind.Hang)
+        await UntilAsync(() => run.Step >= fault.Step, cancellationToken);
+        run.Fault(fault.Words, fault.Step);
+        bool Named() => run.Stragglers().Any(s => s.Rank == fault.Rank);
+        await UntilAsync(() => Named() || run.Step >= until - 1, cancellationToken);
+        File.Delete(PathOf(fault));
+        if (!Named()) throw new ChaosException($"rank {fault.Rank} was slow for {run.Step - fault.Step} steps, and nobody said so");
+        run.Say($"rank {fault.Rank} was named a straggler within {run.Step - fault.Step} steps; the policy does nothing about it, and it is fast again");
+    }
+
+    private async Task BreakAsync(Fault fault, CancellationToken cancellationToken)
+    {
+        var node = "";
+        var attempt = 0;
+        if (fault.Kind is FaultKind.Fail or FaultKind.Hang) attempt = await TakenAsync(fault, cancellationToken);
+        else
         {
-            var before = run.PlannedAttempt;
-            await UntilAsync(
-                () =>
-                {
-                    var taken = !File.Exists(path);
-                    if (!taken) before = run.PlannedAttempt;
-                    return taken;
-                },
-                cancellationToken);
+            await UntilAsync(() => HeldAt(fault), cancellationToken);
+            (attempt, node) = (run.Attempt, At(fault.Rank)!.Node!);
             run.Fault(fault.Words, fault.Step);
-            return before;
+            if (fault.Kind == FaultKind.KillNode) await cluster.Nodes[node].FailAsync();
+            else if (fault.Kind == FaultKind.Drain) await cluster.Nodes[node].AddTaintAsync(Notice);
+            else KillWorker(fault.Rank);
+            File.Delete(PathOf(fault));
         }
 
-        await UntilAsync(() => HeldAt(fault), cancellationToken);
-        var attempt = run.PlannedAttempt;
+        await UntilAsync(() => run.PlannedAttempt > attempt, cancellationToken);
+        if (fault.Kind == FaultKind.KillWorkerAndSupervisor)
+        {
+            run.Fault("kill -9 of the supervisor, in the middle of that recovery", fault.Step);
+            await crashSupervisor();
+        }
+
+        var resumed = await ResumedAsync(attempt, cancellationToken);
+        run.Say($"attempt {resumed.Attempt} goes on after step {resumed.After}: {resumed.LostText}");
+        if (fault.Kind != FaultKind.Drain) return;
+        DrainCost = resumed.Lost;
+        await cluster.Nodes[node].FailAsync();
+        run.Say($"{node} is gone as it had announced; no worker was on it any more");
+    }
+
+    /// <summary>Waits until the trainer has broken itself; returns the attempt that it was in.</summary>
+    private async Task<int> TakenAsync(Fault fault, CancellationToken cancellationToken)
+    {
+        var attempt = run.Attempt;
+        await UntilAsync(
+            () =>
+            {
+                if (!File.Exists(PathOf(fault))) return true;
+                attempt = run.Attempt;
+                return false;
+            },
+            cancellationToken);
         run.Fault(fault.Words, fault.Step);
-        if (fault.Kind == FaultKind.KillNode) await cluster.Nodes[At(fault.Rank)!.Node!].FailAsync();
-        else KillWorker(fault.Rank);
-        File.Delete(path);
         return attempt;
     }
 
+    private async Task<Resumption> ResumedAsync(int attempt, CancellationToken cancellationToken)
+    {
+        Resumption? resumed = null;
+        await UntilAsync(() => run.Status is { Phase: not "Recovering" } && (resumed = Resumption.Next(LossLine.Read(lossFile), attempt)) is not null, cancellationToken);
+        return resumed!;
+    }
+
+    /// <summary>The rank waits in the step before. If a spare is to take its place, one is there.</summary>
     private bool HeldAt(Fault fault) =>
         run.Status is { Phase: "Running" } status && At(fault.Rank) is { State: "Running" } worker
-        && worker.Attempt == status.Attempt && (worker.Step == fault.Step - 1 || (fault.Step == 1 && worker.Step < 0));
+        && worker.Attempt == status.Attempt && (worker.Step == fault.Step - 1 || (fault.Step == 1 && worker.Step < 0))
+        && (fault.Kind is not (FaultKind.KillNode or FaultKind.Drain) || status.Workers.Any(w => w is { Rank: < 0, State: "Waiting" }));
 
     private WorkerLine? At(int rank) => run.Status!.Workers.FirstOrDefault(w => w.Rank == rank);
 
@@ -93,7 +134,7 @@ internal sealed class Chaos(EmbeddedCluster cluster, RunState run, string faults
             }
         }
 
-        if (killed == 0) throw new InvalidOperationException($"Pod {pod} of rank {rank} has no process {name} to kill");
+        if (killed == 0) throw new ChaosException($"Pod {pod} of rank {rank} has no process {name} to kill");
     }
 
     private string PathOf(Fault fault) => Path.Combine(faultsDirectory, fault.FileName);

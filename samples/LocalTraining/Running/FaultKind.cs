@@ -3,6 +3,9 @@ namespace LocalTraining.Running;
 /// <summary>The ways in which the sample breaks things.</summary>
 internal enum FaultKind
 {
+    /// <summary>A worker's own work takes twice as long, until it has been named.</summary>
+    Slow,
+
     /// <summary>SIGKILL to a worker process.</summary>
     KillWorker,
 
@@ -14,6 +17,9 @@ internal enum FaultKind
 
     /// <summary>A worker hangs.</summary>
     Hang,
+
+    /// <summary>A node says that its machine is about to be taken away, and then it is.</summary>
+    Drain,
 
     /// <summary>SIGKILL to a worker process, and to the supervisor in the recovery from that.</summary>
     KillWorkerAndSupervisor,

@@ -35,7 +35,7 @@ internal static class MainJob
             await Console.Error.WriteLineAsync("stopped; gang, agents and workers have ended");
             return ExitCodes.Failed;
         }
-        catch (Exception e) when (e is SupervisorException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is SupervisorException or ChaosException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"error: {e.Message}");
             return ExitCodes.Failed;
@@ -56,22 +56,23 @@ internal static class MainJob
         string name, bool chaos, Settings settings, RunDirectory directory, IReadOnlyList<string> text, CancellationToken cancellationToken)
     {
         Console.WriteLine($"{name}: {settings.Steps} steps on {settings.Workers} workers{(name == Undisturbed ? ", undisturbed" : "")}");
-        // One node more than Pods: it stays empty until a node dies.
+        // Two nodes more than Pods, for the two that go.
         var options = new EmbeddedClusterOptions
         {
-            NodeCount = settings.Workers + 2,
-            NodeLeaseDuration = TimeSpan.FromSeconds(8),
+            NodeCount = settings.Workers + 3,
+            NodeLeaseDuration = TimeSpan.FromSeconds(4),
             DataDirectory = directory.Subdirectory($"{name}-cluster"),
         };
         await using var cluster = await EmbeddedCluster.StartAsync(options, cancellationToken);
         var run = new TrainingRun(cluster, settings, directory.Subdirectory(name), name, text);
-        if (await run.RunAsync(chaos, cancellationToken) is { } problem)
+        var problem = await run.RunAsync(chaos, cancellationToken);
+        Summary.Print(run.State, LossLine.Read(run.LossFile));
+        if (problem is not null)
         {
             await Console.Error.WriteLineAsync($"error: {problem}");
             return null;
         }
 
-        Summary.Print(run.State);
         if (chaos) Timeline.TrySave(run.State, run.LossFile, Path.Combine(Environment.CurrentDirectory, "local-training.png"));
         return run.WeightsFile;
     }

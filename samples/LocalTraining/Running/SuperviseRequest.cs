@@ -35,6 +35,10 @@ internal sealed record SuperviseRequest
         .WithHangTimeout(TimeSpan.FromSeconds(12)) // It also bounds the time to the first step.
         .WithStartDeadline(TimeSpan.FromMinutes(2))
         .WithBarrierDeadline(TimeSpan.FromMinutes(1))
-        .WithPolicy(policy => policy.WithBudget(20, TimeSpan.FromHours(1)))
+        .WithPolicy(policy => policy
+            .WithBudget(20, TimeSpan.FromHours(1))
+            // Whose node is about to go is well and can save first, and so can all others. After a crash or a hang nobody could, and to ask
+            // would only cost time; a gang that can save even then says so with WithQuiesce.
+            .On([FailureKind.NodeDraining, FailureKind.Preempted, FailureKind.Evicted], r => r.Use(RecoveryStrategy.Hybrid).Quiesce(TimeSpan.FromSeconds(5))))
         .Build();
 }

@@ -26,7 +26,7 @@ internal static class SupervisorHost
         {
             await host.StartAsync(cancellationToken);
             var gang = await host.Services.GetRequiredService<ITrainingSupervisor>().LaunchAsync(request.Describe(), cancellationToken);
-            using var events = gang.Events.Subscribe(e => Translate(e, say));
+            using var events = gang.Events.Subscribe(e => Translate(gang, e, say));
             using var ticking = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var ticks = TickAsync(gang, say, ticking.Token);
             var result = await gang.WaitAsync(cancellationToken);
@@ -71,16 +71,27 @@ internal static class SupervisorHost
     private static string Culprit(Failure cause) =>
         cause.Worker is { } worker ? $"{worker}{(cause.Node is { } node ? $" on {node}" : "")}" : cause.Node ?? "unknown";
 
-    private static void Translate(GangEvent happened, Action<SupervisorLine> say)
+    private static StragglerLine StragglerOf(GangHandle gang, FailureDetected found) => new(
+        found.At, gang.Status.Workers.First(w => w.Worker == found.Failure.Worker).Rank, Culprit(found.Failure), found.Failure.Evidence);
+
+    private static void Translate(GangHandle gang, GangEvent happened, Action<SupervisorLine> say)
     {
         void Event(string level, string text) => say(new SupervisorLine { Event = new EventLine(happened.At, level, text) });
         switch (happened)
         {
             case PhaseChanged p: Event("info", $"{p.Phase}, attempt {p.Attempt}"); break;
-            case FailureDetected f: Event("warning", f.Failure.ToString()); break;
+            case FailureDetected f:
+                Event("warning", f.Failure.ToString());
+                if (f.Failure.Kind == FailureKind.Straggler) say(new SupervisorLine { Straggler = StragglerOf(gang, f) });
+                break;
             case RecoveryPlanned p:
                 say(new SupervisorLine { PlannedAttempt = p.Plan.Attempt });
-                Event("info", $"plan for attempt {p.Plan.Attempt}: {p.Plan.Summary}");
+                Event("info", $"plan for attempt {p.Plan.Attempt}: {(p.Plan.QuiesceDeadline > TimeSpan.Zero ? "all save; then " : "")}{p.Plan.Summary}");
+                foreach (var (rank, step) in p.Plan.Steps.Index().Where(s => s.Item.OldPod is not null))
+                {
+                    say(new SupervisorLine { Move = new MoveLine(p.At, p.Plan.Attempt, rank, step.OldPod!, step.Pod, step.Step == RecoveryStep.ReplaceWithSpare) });
+                }
+
                 break;
             case GangNotice n: Event("info", n.Text); break;
             case RecoveryCompleted { Plan.Cause: { } cause } r:

@@ -11,6 +11,8 @@ internal sealed record SupervisorLine
     /// <summary>A plan was made that leads to this attempt.</summary>
     public int? PlannedAttempt { get; init; }
 
+    public MoveLine? Move { get; init; }
+    public StragglerLine? Straggler { get; init; }
     public RecoveryLine? Recovery { get; init; }
     public ResultLine? Result { get; init; }
     public string? Error { get; init; }
@@ -21,6 +23,12 @@ internal sealed record GangStatusLine(string Phase, int Attempt, IReadOnlyList<W
 internal sealed record WorkerLine(int Rank, string? Worker, string Pod, string? Node, string State, int Attempt, long Step);
 
 internal sealed record EventLine(DateTimeOffset At, string Level, string Text);
+
+/// <summary>A rank gets another Pod: a spare that waits, or a new one.</summary>
+internal sealed record MoveLine(DateTimeOffset At, int Attempt, int Rank, string From, string To, bool ToSpare);
+
+/// <summary>A worker's own work is persistently slower than its peers'.</summary>
+internal sealed record StragglerLine(DateTimeOffset At, int Rank, string Who, string Evidence);
 
 internal sealed record RecoveryLine(int Attempt, string Cause, string Culprit, string Plan, RecoveryTiming Timing);
 

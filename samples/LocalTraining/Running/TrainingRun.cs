@@ -10,6 +10,9 @@ namespace LocalTraining.Running;
 internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, string directory, string name, IReadOnlyList<string> text)
 {
     private const string AgentImage = "local/gang-agent:1";
+
+    /// <summary>Of a worker's own time for a step: so long that what else the machine does makes no straggler.</summary>
+    private const int StepMilliseconds = 30;
     private static readonly TimeSpan TimeWithoutSupervisor = TimeSpan.FromMilliseconds(500);
 
     public RunState State { get; } = new($"gang {name}: {settings.Workers} workers and 1 spare", settings.Steps);
@@ -25,7 +28,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
         cluster.AddImage(AgentImage, Places.AgentDirectory);
         var kubeconfig = Path.Combine(directory, "kubeconfig");
         cluster.WriteKubeConfig(kubeconfig);
-        var request = Request(kubeconfig, faults, chaos);
+        var request = Request(kubeconfig, faults);
         var schedule = chaos ? Fault.Schedule(settings.Steps, settings.Workers, settings.Seed, settings.CrashSupervisor) : [];
         if (chaos)
         {
@@ -36,7 +39,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
         var supervisor = Start(request);
         try
         {
-            var breaking = new Chaos(cluster, State, faults, schedule, async () =>
+            var breaking = new Chaos(cluster, State, LossFile, faults, schedule, async () =>
             {
                 await supervisor.KillAsync();
                 // Now, and not before: its last lines were still on their way.
@@ -61,6 +64,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
 
             return State.Error ?? (State.Result is not { Phase: "Succeeded" } ? $"the gang has ended: {State.Result?.Outcome}"
                 : breaking.Struck < schedule.Count ? $"only {breaking.Struck} of {schedule.Count} faults have struck"
+                : breaking.DrainCost > 0 ? $"the node that announced its termination has cost {breaking.DrainCost} steps"
                 : null);
         }
         finally
@@ -69,7 +73,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
         }
     }
 
-    private SuperviseRequest Request(string kubeconfig, string faults, bool chaos) => new()
+    private SuperviseRequest Request(string kubeconfig, string faults) => new()
     {
         Gang = name,
         Workers = settings.Workers,
@@ -80,7 +84,7 @@ internal sealed class TrainingRun(EmbeddedCluster cluster, Settings settings, st
         Command =
         [
             Places.Trainer, "--checkpoints", directory, "--faults", faults,
-            "--steps", Text(settings.Steps), "--seed", Text(settings.Seed), "--checkpoint-every", "10", "--step-delay-ms", chaos ? "20" : "0",
+            "--steps", Text(settings.Steps), "--seed", Text(settings.Seed), "--checkpoint-every", "10", "--step-delay-ms", Text(StepMilliseconds),
             .. text.SelectMany(f => new[] { "--text", f }),
         ],
     };

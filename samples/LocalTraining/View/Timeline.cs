@@ -14,6 +14,7 @@ internal static class Timeline
     private static readonly (string State, string Name, string Colour)[] States =
     [
         ("Running", "training", "#2e9e5b"),
+        (RunState.Straggler, "training, named a straggler", "#a3c644"),
         ("Waiting", "waiting at the barrier", "#3b7dd8"),
         ("Restarting", "restarting", "#e8b23a"),
         ("Exited", "ended, its agent holds", "#d9534f"),
@@ -85,13 +86,14 @@ internal static class Timeline
             .Select(s => new LegendItem { LabelText = s.Name, FillColor = Color.FromHex(s.Colour) }));
         Legend(plot);
         Mark(plot, [.. run.Faults().Select(f => Seconds(run, f.At))], last + 0.8);
+        foreach (var move in run.Moves()) Name(plot, move, Seconds(run, move.At), Seconds(run, end));
         plot.Axes.SetLimits(0, Seconds(run, end) * 1.01, -0.7, last + 1.4);
         if (last < 24) plot.Axes.Left.SetTicks([.. Enumerable.Range(0, last + 1).Select(r => (double)r)], [.. Enumerable.Range(0, last + 1).Select(r => $"{r}")]);
     }
 
     private static void Legend(Plot plot)
     {
-        plot.Legend.FontSize = 12;
+        plot.Legend.FontSize = 11;
         plot.Legend.OutlineWidth = 0;
         plot.Legend.ShadowOffset = new PixelOffset(0, 0);
         plot.ShowLegend(Edge.Right).MinimumSize = LegendWidth;
@@ -107,6 +109,18 @@ internal static class Timeline
             bar.FillColor = Color.FromHex(style.Colour ?? "#cccccc");
             bar.LineWidth = 0;
         }
+    }
+
+    /// <summary>Which Pod the rank has from here on.</summary>
+    private static void Name(Plot plot, MoveLine move, double at, double end)
+    {
+        var late = at > 0.75 * end;
+        var words = $"{(move.ToSpare ? "spare" : "new Pod")} {move.To}";
+        var name = plot.Add.Text(late ? $"{words} \u25ba" : $"\u25c4 {words}", at, move.Rank);
+        name.LabelFontSize = 12;
+        name.LabelBold = true;
+        name.LabelBackgroundColor = Colors.White.WithAlpha(0.8);
+        name.LabelAlignment = late ? Alignment.MiddleRight : Alignment.MiddleLeft;
     }
 
     private static void Mark(Plot plot, IReadOnlyList<double> places, double top)
@@ -128,7 +142,7 @@ internal static class Timeline
 
     private static string Wrap(string text)
     {
-        const int Room = 34;
+        const int Room = 48;
         if (text.Length <= Room) return text;
         var at = text.LastIndexOf(' ', Room);
         return at < 0 ? text : $"{text[..at]}\n    {Wrap(text[(at + 1)..])}";

@@ -18,17 +18,14 @@ internal static class Quiescence
         var plan = draft.State.Plan!;
         if (draft.State.QuiescingAttempt != plan.Attempt) Ask(draft, plan);
         var until = draft.State.QuiescingSince + plan.QuiesceDeadline;
-        var running = draft.Pods.Where(p => IsAsked(p, plan.Attempt)).ToList();
-        // Where only some write checkpoints, the others have nothing to answer with.
-        var writers = running.Where(p => p.Progress is { Checkpoint: >= 0 }).ToList();
-        var awaited = (writers.Count > 0 ? writers : running).Count(p => !p.QuiesceAnswered);
+        var awaited = draft.Pods.Count(p => IsAsked(p, plan.Attempt) && !p.QuiesceAnswered);
         if (awaited > 0 && draft.Now < until)
         {
             draft.WakeAt(until);
             return true;
         }
 
-        if (awaited == 0 && running.Count > 0) draft.Set(s => s with { Costs = s.Costs.LearnSave(draft.Now - s.QuiescingSince) });
+        if (awaited == 0 && draft.Now > draft.State.QuiescingSince) draft.Set(s => s with { Costs = s.Costs.LearnSave(draft.Now - s.QuiescingSince) });
         if (awaited > 0) draft.Notice($"{awaited} workers did not say in {plan.QuiesceDeadline.TotalSeconds:0.#} s that they have saved; going on without");
         draft.Set(s => s with { QuiescedAttempt = plan.Attempt, QuiescedAt = draft.Now });
         return false;
@@ -37,12 +34,18 @@ internal static class Quiescence
     private static bool IsAsked(PodState pod, int attempt) =>
         pod.Connected && !pod.Gone && pod.Agent is { Phase: AgentPhase.Running } agent && agent.Attempt < attempt && (pod.Doomed || pod.Idle || pod.Target == attempt);
 
+    private static bool HasSaved(PodState pod) => pod.Progress is { Checkpoint: >= 0 };
+
     private static void Ask(GangDraft draft, RecoveryPlan plan)
     {
         draft.Set(s => s with { QuiescingAttempt = plan.Attempt, QuiescingSince = draft.Now });
-        foreach (var pod in draft.Pods.Where(p => IsAsked(p, plan.Attempt)).ToList())
+        var asked = draft.Pods.Where(p => IsAsked(p, plan.Attempt)).ToList();
+        // Where only some write checkpoints, the others have nothing to answer with. Who that is shows before they are asked: judged by their
+        // answers, whoever saves first would leave no time for the others.
+        var some = asked.Exists(HasSaved);
+        foreach (var pod in asked)
         {
-            draft.Put(pod with { QuiesceAnswered = false });
+            draft.Put(pod with { QuiesceAnswered = some && !HasSaved(pod) });
             draft.Emit(new QuiesceWorker(pod.Name, pod.Uid!, pod.Agent!.Attempt, draft.Spec.QuiesceSignal, plan.QuiesceDeadline));
         }
     }

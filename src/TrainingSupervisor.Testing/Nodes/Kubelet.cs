@@ -235,8 +235,10 @@ internal sealed class Kubelet : IAsyncDisposable
 
     private void Resync()
     {
+        // In this order: a Pod that is bound while we look is in neither, and its own event brings it.
+        var known = Workers().Select(w => w.Uid).ToArray();
         var pods = _context.Store.List(ResourceType.Pods).Items.Where(p => p.At("spec").Text("nodeName") == Name).ToArray();
-        foreach (var gone in Workers().Select(w => w.Uid).Except(pods.Select(p => p.Uid()!)).ToArray())
+        foreach (var gone in known.Except(pods.Select(p => p.Uid()!)))
         {
             PodGone(gone);
         }

@@ -171,8 +171,11 @@ internal sealed class World
     public void BootAgain(SimPod pod) => Boot(pod);
 
     /// <summary>The worker reports that it has done this step.</summary>
-    public void Progress(SimPod pod, long step, string phase = "", double? own = null) =>
-        Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, Checkpoint: -1, phase, Unhealthy: "") { OwnSeconds = own }));
+    public void Progress(SimPod pod, long step, string phase = "", double? own = null, long checkpoint = -1) =>
+        Post(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, step, checkpoint, phase, Unhealthy: "") { OwnSeconds = own }));
+
+    /// <summary>The worker answers the gang's wish that it saves.</summary>
+    public void Saved(SimPod pod) => Post(new QuiesceAnswered(pod.Name, pod.Uid, pod.Attempt, Saved: true));
 
     /// <summary>Something outside reports this.</summary>
     public void Report(Failure failure) => Post(new FailureReported(failure));

@@ -10,7 +10,7 @@ public sealed class FaultTests
         var faults = Fault.Schedule(360, 8, seed: 1, crashSupervisor: true);
 
         Assert.Equal(faults, Fault.Schedule(360, 8, seed: 1, crashSupervisor: true));
-        Assert.Equal([60, 120, 180, 240, 300], faults.Select(f => f.Step));
+        Assert.Equal([5, 102, 145, 188, 231, 274, 317], faults.Select(f => f.Step));
         Assert.Equal(Enum.GetValues<FaultKind>(), faults.Select(f => f.Kind));
     }
 
@@ -20,8 +20,23 @@ public sealed class FaultTests
         seed => !Fault.Schedule(360, 8, seed, true).Select(f => f.Rank).SequenceEqual(Fault.Schedule(360, 8, 1, true).Select(f => f.Rank)));
 
     [Fact]
-    public void Schedule_WithoutCrashOfTheSupervisor_HasTheOtherFour() =>
+    public void Schedule_WithoutCrashOfTheSupervisor_HasTheOthers() =>
         Assert.DoesNotContain(Fault.Schedule(360, 8, 1, crashSupervisor: false), f => f.Kind == FaultKind.KillWorkerAndSupervisor);
+
+    [Fact]
+    public void Schedule_SlowWorker_HasStepsOfItsOwnToBeFoundIn()
+    {
+        var faults = Fault.Schedule(120, 8, seed: 1, crashSupervisor: true);
+
+        Assert.Equal(FaultKind.Slow, faults[0].Kind);
+        Assert.True(faults[1].Step >= faults[0].Step + 55);
+    }
+
+    [Theory]
+    [InlineData(2, 360)]
+    [InlineData(8, 60)]
+    public void Schedule_GangOrRunTooSmallForAStraggler_HasTheOthers(int workers, int steps) => Assert.Equal(
+        Enum.GetValues<FaultKind>().Where(k => k != FaultKind.Slow), Fault.Schedule(steps, workers, seed: 1, crashSupervisor: true).Select(f => f.Kind));
 
     [Theory]
     [InlineData(2, 20)]

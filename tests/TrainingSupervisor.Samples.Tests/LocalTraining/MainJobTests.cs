@@ -6,20 +6,24 @@ public sealed class MainJobTests
 {
     [Theory]
     [Trait("Category", "Slow")]
-    [InlineData("--workers", "8")]
+    [InlineData("--workers", "8", "--steps", "120")]
     [InlineData("--workers", "2")]
     [InlineData("--workers", "4", "--seed", "7")]
     [InlineData("--workers", "3", "--crash-supervisor", "false")]
     public async Task LocalTraining_EverythingBreaks_EndsWithIdenticalWeights(params string[] args)
     {
-        using var program = new Program(Built.LocalTraining, ["--steps", "60", .. args]);
+        var straggler = args.Contains("--steps");
+        using var program = new Program(Built.LocalTraining, [.. straggler ? (string[])[] : ["--steps", "60"], .. args]);
         var code = await program.EndAsync();
 
         Assert.True(code == 0, program.Output);
         Assert.Equal("weights identical: yes", program.Lines[^1]);
-        var faults = args.Contains("false") ? 4 : 5;
+        var faults = 5 + (args.Contains("false") ? 0 : 1) + (straggler ? 1 : 0);
         Assert.Equal(faults, program.Lines.Count(l => l.StartsWith("step ", StringComparison.Ordinal)));
         Assert.Equal(args.Contains("false") ? faults : faults + 1, program.Lines.Count(l => l.Contains(" s  fault ", StringComparison.Ordinal)));
+        Assert.Equal(straggler ? 1 : 0, program.Lines.Count(l => l.StartsWith("straggler: rank ", StringComparison.Ordinal)));
+        Assert.Equal(2, program.Lines.Count(l => l.StartsWith("moved in attempt ", StringComparison.Ordinal) && l.Contains(": spare llm-trainer-spare-", StringComparison.Ordinal)));
+        Assert.Single(program.Lines, l => l.StartsWith("drained node: ", StringComparison.Ordinal) && l.EndsWith(", no step lost", StringComparison.Ordinal));
         Assert.Contains("picture: ", program.Output, StringComparison.Ordinal);
         Assert.True(new FileInfo(program.Work["local-training.png"]).Length > 10_000);
         Assert.Empty(program.LeftProcesses());

@@ -35,5 +35,7 @@ internal static class Runs
         attempt, "NodeLost: node-4 has not renewed its lease for 2.5 s, and its agent is silent", "trainer-4 on node-4", "7 restart in place, 1 replace with spare",
         new RecoveryTiming(Start, At(31), At(82), commanded ? At(93) : null, At(1644), At(3905), At(4116), At(6547)));
 
+    public static MoveLine Move(int attempt) => new(Start, attempt, 1, "llm-trainer-1-1", "llm-trainer-spare-1", ToSpare: true);
+
     private static DateTimeOffset At(int milliseconds) => Start.AddMilliseconds(milliseconds);
 }

@@ -26,6 +26,27 @@ public sealed class TrainerProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Trainer_AskedToSave_AllAnswerWithOneStepDoNoOtherAndGoOnFromIt()
+    {
+        int step;
+        using (var gang = new Gang(this, 3, steps: 1_000_000))
+        {
+            await gang.StepAsync();
+            foreach (var rank in gang.Ranks) rank.Signal(10);
+            step = await gang.SavedAsync();
+            foreach (var rank in gang.Ranks) rank.Signal(9);
+            var killed = await gang.EndAsync();
+            Assert.Equal([137, 137, 137], killed);
+            Assert.All(Enumerable.Range(0, 3), rank => Assert.StartsWith($"step {step} ", gang.Said(rank).Last(l => l.StartsWith("step ", StringComparison.Ordinal)), StringComparison.Ordinal));
+        }
+
+        using var next = new Gang(this, 3, steps: step + 3);
+        var codes = await next.EndAsync();
+        Assert.Equal([0, 0, 0], codes);
+        Assert.Equal(Enumerable.Range(1, step + 3), File.ReadLines(_directory["run/loss.csv"]).Select(l => int.Parse(l.Split(',')[0], System.Globalization.CultureInfo.InvariantCulture)));
+    }
+
+    [Fact]
     public async Task Trainer_ApplicationError_EndsWith1AndOneLine()
     {
         var faults = Directory.CreateDirectory(_directory["faults"]).FullName;
@@ -73,12 +94,11 @@ public sealed class TrainerProcessTests : IDisposable
 
     private sealed class Gang : IDisposable
     {
-        private readonly string _progress;
+        private readonly string[] _progress;
 
         public Gang(TrainerProcessTests test, int size, int steps, params string[] more)
         {
-            _progress = test._directory["progress"];
-            File.WriteAllText(_progress, "");
+            _progress = [.. Enumerable.Range(0, size).Select(rank => test._directory.Write($"progress-{rank}", ""))];
             var roster = test._directory.Write("roster.json", JsonSerializer.Serialize(new { workers = Enumerable.Repeat(new { address = "127.0.0.1" }, size) }));
             var port = Ports.FreeRange(size);
             Ranks = [.. Enumerable.Range(0, size).Select(rank => new Program(
@@ -87,7 +107,7 @@ public sealed class TrainerProcessTests : IDisposable
                 new Dictionary<string, string>
                 {
                     ["RANK"] = $"{rank}", ["WORLD_SIZE"] = $"{size}", ["MASTER_PORT"] = $"{port}", ["GANG_ROSTER_FILE"] = roster,
-                    ["GANG_PROGRESS_FILE"] = rank == 0 ? _progress : test._directory[$"progress-{rank}"],
+                    ["GANG_PROGRESS_FILE"] = _progress[rank],
                 }))];
         }
 
@@ -97,7 +117,25 @@ public sealed class TrainerProcessTests : IDisposable
         public async Task StepAsync()
         {
             using var limit = new CancellationTokenSource(Program.Patience);
-            while (new FileInfo(_progress).Length == 0) await Task.Delay(10, limit.Token);
+            while (new FileInfo(_progress[0]).Length == 0) await Task.Delay(10, limit.Token);
+        }
+
+        public string[] Said(int rank)
+        {
+            using var reader = new StreamReader(new FileStream(_progress[rank], FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+            return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        }
+
+        /// <summary>Returns the step of which all have said last that it is saved.</summary>
+        public async Task<int> SavedAsync()
+        {
+            using var limit = new CancellationTokenSource(Program.Patience);
+            while (true)
+            {
+                var last = Enumerable.Range(0, Ranks.Count).Select(r => Said(r) is [.., var line] ? line : "").Distinct().ToList();
+                if (last is [var one] && one.StartsWith("checkpoint ", StringComparison.Ordinal)) return int.Parse(one["checkpoint ".Length..], System.Globalization.CultureInfo.InvariantCulture);
+                await Task.Delay(10, limit.Token);
+            }
         }
 
         public Task<int[]> EndAsync() => Task.WhenAll(Ranks.Select(r => r.EndAsync()));

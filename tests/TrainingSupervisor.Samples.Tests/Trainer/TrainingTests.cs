@@ -81,6 +81,32 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_AskedToSaveAndNobodyEndsThem_GoesOnToTheSameBits()
+    {
+        await TrainAsync("whole", steps: 30);
+        var requests = Enumerable.Range(0, Size).Select(_ => new SaveRequest()).ToArray();
+        // One rank only, as by hand.
+        requests[1].Ask();
+        await TrainAsync("asked", steps: 30, requests: requests, pause: 1);
+
+        Assert.Equal(Weights("whole"), Weights("asked"));
+        Assert.All(requests, r => Assert.False(r.IsAsked));
+    }
+
+    [Fact]
+    public async Task Run_Steps_SayTheirOwnSecondsAndNotThePeers()
+    {
+        var faults = Directory.CreateDirectory(_directory["faults"]).FullName;
+        File.WriteAllText(Path.Combine(faults, "slow-1-11"), "");
+        await TrainAsync("run", steps: 20, faults: faults, delay: 20);
+        double Mean(int rank, Func<int, bool> which) => File.ReadLines(_directory[$"progress-{rank}"]).Select(l => l.Split(' ')).Where(l => l[0] == "step" && which(Number(l[1]))).Average(l => double.Parse(l[2], System.Globalization.CultureInfo.InvariantCulture));
+
+        // What a busy machine adds, it adds to all; what the slow rank adds, the others only wait for.
+        Assert.InRange(Mean(1, s => s > 10) / Mean(0, s => s > 10), 1.5, 2.5);
+        Assert.InRange(Mean(1, s => s <= 10) / Mean(0, s => s <= 10), 0.7, 1.4);
+    }
+
+    [Fact]
     public async Task Run_FewerSamplesThanRanks_SaysSo()
     {
         var error = await Assert.ThrowsAsync<ArgumentException>(() => TrainAsync("run", steps: 20, batch: 2));
@@ -88,13 +114,16 @@ public sealed class TrainingTests : IDisposable
         Assert.Equal("--batch 2 is less than one sample for each of 3 ranks", error.Message);
     }
 
+    private static int Number(string text) => int.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+
     private byte[] Weights(string run) => File.ReadAllBytes(_directory[$"{run}/final.bin"]);
 
     /// <summary>Returns the step that each rank has resumed from.</summary>
-    private async Task<int[]> TrainAsync(string run, int steps, Func<int, string>? place = null, string? faults = null, int batch = 9)
+    private async Task<int[]> TrainAsync(string run, int steps, Func<int, string>? place = null, string? faults = null, int batch = 9, int delay = 0, SaveRequest[]? requests = null, int pause = 30_000)
     {
         var port = Ports.FreeRange(Size);
         var addresses = Enumerable.Repeat("127.0.0.1", Size).ToArray();
+        var roster = _directory.Write("roster.json", System.Text.Json.JsonSerializer.Serialize(new { workers = addresses.Select(address => new { address }) }));
         var rings = await Task.WhenAll(Enumerable.Range(0, Size).Select(r => RingConnector.ConnectAsync(r, addresses, port, 1, Patience)));
         var ranks = rings.Select((ring, rank) => Task.Factory.StartNew(
             () =>
@@ -104,10 +133,19 @@ public sealed class TrainingTests : IDisposable
                     string[] args =
                     [
                         "--text", _text, "--checkpoints", _directory[place?.Invoke(rank) ?? run], "--steps", $"{steps}", "--batch", $"{batch}", "--hidden", "8", "--context", "4",
+                        "--step-delay-ms", $"{delay}", "--save-pause-ms", $"{pause}",
                         .. faults is null ? (string[])[] : ["--faults", faults],
                     ];
-                    using var contract = new Contract { Rank = rank, Size = Size, Addresses = addresses, Port = port };
-                    var training = new Training(Arguments.Parse(args), contract, ring);
+                    using var contract = Contract.Read(name => name switch
+                    {
+                        "RANK" => $"{rank}",
+                        "WORLD_SIZE" => $"{Size}",
+                        "GANG_ROSTER_FILE" => roster,
+                        "GANG_PROGRESS_FILE" => _directory[$"progress-{rank}"],
+                        _ => null,
+                    });
+                    using var request = new SaveRequest();
+                    var training = new Training(Arguments.Parse(args), contract, ring, requests?[rank] ?? request);
                     training.Run();
                     return training.Resumed;
                 }
