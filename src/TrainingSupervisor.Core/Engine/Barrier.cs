@@ -187,7 +187,7 @@ internal static class Barrier
     private static void Command(GangDraft draft, PodState pod, RecoveryStep step)
     {
         var attempt = draft.State.Attempt;
-        if (!pod.Connected || pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited } agent || agent.Attempt >= attempt && !IsOwnEnd(agent, attempt))
+        if (!pod.Connected || pod.Agent is not { } agent || !(agent.Phase is AgentPhase.Running or AgentPhase.Exited || pod.MayStart) || agent.Attempt >= attempt && !IsOwnEnd(agent, attempt))
         {
             return;
         }

@@ -111,8 +111,11 @@ internal sealed record PodState
 
     public bool HasEnded => Pod?.HasEnded == true;
 
+    /// <summary>Its agent was released and has said nothing since: as far as we know it waits, and its worker may start at any moment.</summary>
+    public bool MayStart => Agent is { Phase: AgentPhase.Waiting } a && ReleasedAttempt > 0 && ReleasedInstance == a.Instance && a.Attempt <= ReleasedAttempt;
+
     public bool Arrived(int attempt) =>
-        Connected && !Gone && !Doomed && Agent is { Phase: AgentPhase.Waiting } a && a.Attempt <= attempt;
+        Connected && !Gone && !Doomed && Agent is { Phase: AgentPhase.Waiting } a && a.Attempt <= attempt && !(MayStart && ReleasedAttempt < attempt);
 
     public bool Runs(int attempt) => Connected && Agent is { Phase: AgentPhase.Running } a && a.Attempt == attempt;
 

@@ -14,7 +14,7 @@ internal static class Quiet
         if (!pod.MayRun || pod.HasEnded) return true;
         // An agent says these only when its worker's whole process tree is gone, and starts one again only at our release.
         // A sidecar that leaves for a restart has not ended its worker: the kubelet does, and then a new agent waits.
-        if (pod.Agent?.Phase is AgentPhase.Waiting or AgentPhase.Exited) return true;
+        if (pod.Agent?.Phase is AgentPhase.Waiting or AgentPhase.Exited && !pod.MayStart) return true;
         if (pod.Agent?.Phase is AgentPhase.Leaving && !draft.Spec.IsSidecar(pod.Role)) return true;
         if (pod.Connected) return false;
         return FencedAt(draft, pod) is { } fenced && draft.Now >= fenced;
