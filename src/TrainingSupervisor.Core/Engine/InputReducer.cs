@@ -89,6 +89,8 @@ internal static class InputReducer
         var pod = draft.Find(seen.Pod);
         if (pod is null)
         {
+            // All that is ours is known by now: this Pod was deleted, and its agent lives on where no kubelet has ended it yet. It is no spare.
+            if (draft.Synced && !draft.Spec.IsAdopted) return;
             pod = draft.NewPod(seen.Pod, seen.Role, null, 0);
         }
         else if (pod.Uid is not null && pod.Uid != seen.PodUid)
@@ -163,7 +165,7 @@ internal static class InputReducer
     {
         if (draft.Synced) return;
         draft.Set(s => s with { Synced = true });
-        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed || p.Pool.Length > 0)).ToList())
+        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed || p.Pool.Length > 0 || p.Agent is not null)).ToList())
         {
             // Expected from the record and not in the first full list. In a plan it may simply not have been created yet.
             var planned = !draft.Spec.IsAdopted && draft.State.Stage == Stage.Barrier

@@ -7,6 +7,23 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 public sealed class LateReleaseTests
 {
     [Fact]
+    public void Step_AgentOfAPodThatWasDeletedSpeaksAgain_IsNoSpare()
+    {
+        var world = new World(1, Specs.Gang(2, spares: 1).Build(), 8);
+        world.Run(TimeSpan.FromSeconds(20));
+        var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
+        world.Partition(spare.Node!);
+        world.DeleteByOthers(spare, force: true);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.DoesNotContain(spare.Name, world.State.Pods.Keys);
+        world.Tell(new AgentSeen(spare.Name, spare.Uid, "trainer", "10.0.0.9", spare.Node!.Name, new AgentObservation { Instance = "ghost", Phase = AgentPhase.Waiting }));
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.DoesNotContain(spare.Name, world.State.Pods.Keys);
+        Assert.Single(world.State.Pods.Values, p => p is { Worker: null, Connected: true });
+    }
+
+    [Fact]
     public void Step_FailureWhileAReleaseIsUnderWay_NobodyIsReleasedAgainBeforeAllHaveSpoken()
     {
         var now = DateTimeOffset.UnixEpoch;
