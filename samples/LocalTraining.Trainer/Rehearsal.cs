@@ -4,8 +4,8 @@ namespace LocalTraining.Trainer;
 
 /// <summary>
 /// Failures on order, each at an exact step: a file <c>KIND-RANK-STEP</c> in the faults directory makes that rank fail or hang once in that
-/// step, or holds it there until the file is gone, so that something else can break it just then, or makes it slow from there on until the
-/// file is gone.
+/// step, or holds it there until the file is gone, so that something else can break it just then (<c>held-RANK-STEP</c> says that it is held), or
+/// makes it slow from there on until the file is gone.
 /// </summary>
 internal sealed class Rehearsal(string? directory, int rank)
 {
@@ -16,6 +16,8 @@ internal sealed class Rehearsal(string? directory, int rank)
     {
         if (directory is null) return;
         if (Taken("fail", step)) throw new InvalidDataException($"bad sample in shard {rank} at step {step}");
+        if (!File.Exists(PathOf("hold", step))) return;
+        File.WriteAllText(PathOf("held", step), "");
         while (File.Exists(PathOf("hold", step))) Thread.Sleep(5);
     }
 

@@ -15,6 +15,8 @@ internal sealed class Chaos(
     private static readonly NodeTaint Notice = new("cloud.google.com/impending-node-termination", "", "NoSchedule");
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
+    private readonly List<Task> _measured = [];
+
     /// <summary>How many of the faults have struck and were answered.</summary>
     public int Struck { get; private set; }
 
@@ -38,6 +40,7 @@ internal sealed class Chaos(
         }
 
         run.NextFault = "";
+        await Task.WhenAll(_measured);
     }
 
     /// <summary>Nothing is to be done about it, but it is to be named, and no other.</summary>
@@ -75,10 +78,9 @@ internal sealed class Chaos(
             await crashSupervisor();
         }
 
-        var resumed = await ResumedAsync(attempt, cancellationToken);
-        run.Say($"attempt {resumed.Attempt} goes on after step {resumed.After}: {resumed.LostText}");
+        _measured.Add(MeasureAsync(fault, attempt, cancellationToken));
         if (fault.Kind != FaultKind.Drain) return;
-        DrainCost = resumed.Lost;
+        await UntilAsync(() => run.Status is { Phase: "Running" } status && status.Attempt > attempt, cancellationToken);
         await cluster.Nodes[node].FailAsync();
         run.Say($"{node} is gone as it had announced; no worker was on it any more");
     }
@@ -99,17 +101,19 @@ internal sealed class Chaos(
         return attempt;
     }
 
-    private async Task<Resumption> ResumedAsync(int attempt, CancellationToken cancellationToken)
+    /// <summary>Not waited for: the first step after the recovery may be the one in which the next fault is held ready.</summary>
+    private async Task MeasureAsync(Fault fault, int attempt, CancellationToken cancellationToken)
     {
         Resumption? resumed = null;
         await UntilAsync(() => run.Status is { Phase: not "Recovering" } && (resumed = Resumption.Next(LossLine.Read(lossFile), attempt)) is not null, cancellationToken);
-        return resumed!;
+        run.Say($"attempt {resumed!.Attempt} goes on after step {resumed.After}: {resumed.LostText}");
+        if (fault.Kind == FaultKind.Drain) DrainCost = resumed.Lost;
     }
 
-    /// <summary>The rank waits in the step before. If a spare is to take its place, one is there.</summary>
+    /// <summary>The rank waits in the step. If a spare is to take its place, one is there.</summary>
     private bool HeldAt(Fault fault) =>
-        run.Status is { Phase: "Running" } status && At(fault.Rank) is { State: "Running" } worker
-        && worker.Attempt == status.Attempt && (worker.Step == fault.Step - 1 || (fault.Step == 1 && worker.Step < 0))
+        File.Exists(Path.Combine(faultsDirectory, fault.FileName.Replace("hold-", "held-", StringComparison.Ordinal)))
+        && run.Status is { Phase: "Running" } status && At(fault.Rank) is { State: "Running" } worker && worker.Attempt == status.Attempt
         && (fault.Kind is not (FaultKind.KillNode or FaultKind.Drain) || status.Workers.Any(w => w is { Rank: < 0, State: "Waiting" }));
 
     private WorkerLine? At(int rank) => run.Status!.Workers.FirstOrDefault(w => w.Rank == rank);

@@ -107,6 +107,21 @@ public sealed class TrainingTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_Held_SaysSoAndGoesOnWhenLetGo()
+    {
+        var faults = Directory.CreateDirectory(_directory["faults"]).FullName;
+        File.WriteAllText(Path.Combine(faults, "hold-1-5"), "");
+        var training = TrainAsync("run", steps: 20, faults: faults);
+        using var limit = new CancellationTokenSource(Patience);
+        while (!File.Exists(Path.Combine(faults, "held-1-5"))) await Task.Delay(10, limit.Token);
+        Assert.False(training.IsCompleted);
+        File.Delete(Path.Combine(faults, "hold-1-5"));
+        await training;
+
+        Assert.Equal(20, File.ReadLines(_directory["run/loss.csv"]).Count());
+    }
+
+    [Fact]
     public async Task Run_FewerSamplesThanRanks_SaysSo()
     {
         var error = await Assert.ThrowsAsync<ArgumentException>(() => TrainAsync("run", steps: 20, batch: 2));
