@@ -1,0 +1,56 @@
+using TrainingSupervisor.Testing;
+
+namespace TrainingSupervisor.EndToEnd.Tests.Scenarios;
+
+/// <summary>Plays all scenarios once, several at a time, for all tests of the suite. GANG_E2E_SCENARIO names one to play alone.</summary>
+public sealed class ScenarioRun : IDisposable
+{
+    private const int AtOnce = 6;
+    private readonly SemaphoreSlim _places = new(AtOnce);
+    private Task<Dictionary<string, Task<ScenarioRow>>>? _run;
+
+    internal static IReadOnlyList<Scenario> All { get; } = [.. WorkerScenarios.All(), .. PodScenarios.All(), .. NodeScenarios.All(), .. DeadlineScenarios.All(), .. PolicyScenarios.All()];
+
+    internal static IReadOnlyList<Scenario> Chosen { get; } =
+        [.. All.Where(s => Environment.GetEnvironmentVariable("GANG_E2E_SCENARIO") is not { Length: > 0 } only || s.Name == only)];
+
+    /// <summary>Each scenario's row, or why there is none. Starts nothing before it is asked: on a real cluster all these tests are skipped.</summary>
+    internal Task<Dictionary<string, Task<ScenarioRow>>> RowsAsync() => _run ??= PlayAllAsync();
+
+    public void Dispose() => _places.Dispose();
+
+    private async Task<Dictionary<string, Task<ScenarioRow>>> PlayAllAsync()
+    {
+        await using var lab = await StartAsync(null);
+        // The long ones first: they set how long the whole takes.
+        var rows = Chosen.OrderByDescending(s => s.Alone is not null).ThenByDescending(s => s.IsLong).ToDictionary(s => s.Name, s => Task.Run(() => PlayAsync(lab, s)));
+        await Task.WhenAll(rows.Values).ContinueWith(static _ => { }, TaskScheduler.Default);
+        return rows;
+    }
+
+    private async Task<ScenarioRow> PlayAsync(Lab shared, Scenario scenario)
+    {
+        await _places.WaitAsync();
+        try
+        {
+            if (scenario.Alone is not { } configure) return await ScenarioPlayer.PlayAsync(shared, scenario);
+            await using var own = await StartAsync(configure);
+            return await ScenarioPlayer.PlayAsync(own, scenario);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    /// <summary>Each scenario adds its nodes.</summary>
+    private static async Task<Lab> StartAsync(Action<EmbeddedClusterOptions>? configure) => await Lab.StartAsync(
+        await EmbeddedTestCluster.StartAsync(0, options =>
+        {
+            // A Lease is late after 5 s then. A shorter one would be late at times on a busy machine.
+            options.NodeLeaseDuration = TimeSpan.FromSeconds(8);
+            options.Kubelet.EvictionInterval = TimeSpan.FromSeconds(1);
+            configure?.Invoke(options);
+        }),
+        null);
+}
