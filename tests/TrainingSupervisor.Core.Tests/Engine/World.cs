@@ -60,6 +60,14 @@ internal sealed class World
 
     public void Tell(GangInput input) => Post(input);
 
+    /// <summary>A health system annotates the Pod.</summary>
+    public void Annotate(SimPod pod, string text)
+    {
+        pod.Reported = text;
+        pod.Faulty = true;
+        Post(new PodSeen(pod.Observe()));
+    }
+
     public void Add(string node)
     {
         Nodes.Add(new SimNode(node));
@@ -586,6 +594,7 @@ internal sealed class SimPod(PodRequest request, string uid)
 
     /// <summary>Its containers do not come back from a restart.</summary>
     public bool NeverBoots { get; set; }
+    public string? Reported { get; set; }
     public bool Removed { get; set; }
     public bool Unschedulable { get; set; }
     public bool Deleting { get; set; }
@@ -610,6 +619,7 @@ internal sealed class SimPod(PodRequest request, string uid)
         Node = Node?.Name,
         Phase = PodPhase,
         Deleting = Deleting,
+        Reported = Reported,
         UnschedulableReason = Unschedulable && Node is null ? "Unschedulable" : null,
         UnschedulableMessage = Unschedulable && Node is null ? "0/8 nodes are available" : null,
         Containers = Node is null ? [] :

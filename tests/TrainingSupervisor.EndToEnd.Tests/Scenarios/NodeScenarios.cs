@@ -25,7 +25,7 @@ internal static class NodeScenarios
             MoreNodes = 1, Gang = g => g.WithoutFencing(), Steps = Scenario.MoveOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered),
             Alone = o => o.NodeLeaseDuration = TimeSpan.FromSeconds(40),
         };
-        yield return new("dead-deleted", FailureKind.NodeDraining, "the node dies, and its Node object is deleted at once", async p =>
+        yield return new("dead-deleted", FailureKind.NodeLost, "the node dies, and its Node object is deleted at once", async p =>
         {
             var node = p.NodeOf(1);
             await node.FailAsync();

@@ -34,14 +34,16 @@ internal sealed class Play(Lab lab, Scenario scenario) : IDisposable
         {
             lock (_events) _events.Add(e);
         });
-        if (scenario.StartsWell) await StartedAsync(1);
+        if (!scenario.StartsWell) return;
+        await StartedAsync(1);
+        await lab.UntilAsync(() => Gang.Status.Workers.All(w => w.Worker is not null || w.State == "Waiting"));
     }
 
-    /// <summary>Running, with a step done, and every spare at the barrier.</summary>
+    /// <summary>Running, with a step done.</summary>
     public async Task StartedAsync(int attempt)
     {
         await lab.RunningAsync(Gang, attempt);
-        await lab.UntilAsync(() => Gang.Status.Workers.All(w => w.Worker is null ? w.State == "Waiting" : w is { State: "Running", Step: >= 1 }));
+        await lab.UntilAsync(() => Gang.Status.Workers.All(w => w.Worker is null || w is { State: "Running", Step: >= 1 }));
     }
 
     public Task AddNodeAsync(int number)

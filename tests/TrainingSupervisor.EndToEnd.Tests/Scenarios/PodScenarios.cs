@@ -25,7 +25,7 @@ internal static class PodScenarios
             Steps = Scenario.MoveOne, MoreNodes = 1,
         };
         yield return new("tainted", FailureKind.Evicted, "a NoExecute taint: the taint manager deletes it", p => p.NodeOf(1).AddTaintAsync(new NodeTaint("maintenance", "now", "NoExecute"))) { Steps = Scenario.MoveOne, MoreNodes = 1 };
-        yield return new("reported-pod", FailureKind.HealthCheckFailed, "the annotation `training-supervisor.dev/failure` on the Pod", p => p.AnnotatePodAsync(1, "ECC errors in HBM"));
+        yield return new("reported-pod", FailureKind.HealthCheckFailed, "the annotation `training-supervisor.dev/failure` on the Pod", p => p.AnnotatePodAsync(1, "ECC errors in HBM")) { Steps = Scenario.MoveOne };
         yield return Broken("image", FailureKind.ImageUnavailable, "its image cannot be had", c => c.Image = "registry.invalid/train:1");
         yield return Broken("config", FailureKind.InvalidPod, "it names a ConfigMap that does not exist", c => c.Env.Add(new V1EnvVar
         {
@@ -65,7 +65,7 @@ internal static class PodScenarios
     {
         using var blind = play.Lab.Embedded.Api.FreezeWatches();
         await ExitHelperAsync(play);
-        await play.DetectedAsync(FailureKind.UnorderedRestart);
+        await play.Lab.RunningAsync(play.Gang, 2);
     }
 
     private static void AddScratch(V1Pod pod)

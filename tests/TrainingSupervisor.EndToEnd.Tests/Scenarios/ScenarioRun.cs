@@ -47,8 +47,8 @@ public sealed class ScenarioRun : IDisposable
     private static async Task<Lab> StartAsync(Action<EmbeddedClusterOptions>? configure) => await Lab.StartAsync(
         await EmbeddedTestCluster.StartAsync(0, options =>
         {
-            // A Lease is late after 5 s then. A shorter one would be late at times on a busy machine.
-            options.NodeLeaseDuration = TimeSpan.FromSeconds(8);
+            // A Lease is late after 3.75 s then: before the fence is over, and not merely because the machine is busy.
+            options.NodeLeaseDuration = TimeSpan.FromSeconds(6);
             options.Kubelet.EvictionInterval = TimeSpan.FromSeconds(1);
             configure?.Invoke(options);
         }),

@@ -1,0 +1,42 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace TrainingSupervisor.EndToEnd.Tests.Scenarios;
+
+/// <summary>The table in docs/recovery-decisions.md, between its markers.</summary>
+internal static class ScenarioTable
+{
+    public const string Variable = "GANG_E2E_WRITE_SCENARIOS";
+    private const string Begin = "<!-- scenarios: written by ScenarioTests -->", End = "<!-- end of scenarios -->";
+
+    private const string Head = """
+        | kind | what was done | what was seen | answer | steps | Pods kept | seconds |
+        |---|---|---|---|---|---|---|
+        """;
+
+    private static string Path { get; } = Find();
+
+    /// <summary>The rows of the page, without their times.</summary>
+    public static List<string> Read() => [.. Table(File.ReadAllText(Path)).Split('\n').Where(l => l.StartsWith('|')).Skip(2).Select(l => l[..l.TrimEnd('|', ' ').LastIndexOf(" | ", StringComparison.Ordinal)])];
+
+    public static string Line(ScenarioRow row) => $"| {row.Text}";
+
+    public static void Write(IEnumerable<ScenarioRow> rows)
+    {
+        var page = File.ReadAllText(Path);
+        var table = string.Join('\n', [.. Head.ReplaceLineEndings("\n").Split('\n'), .. rows.Select(r => $"{Line(r)} | {r.Times} |")]);
+        var measured = string.Create(CultureInfo.InvariantCulture,
+            $"Seconds of {TimeProvider.System.GetUtcNow():yyyy-MM-dd}, on a {RuntimeInformation.OSArchitecture} machine with {Environment.ProcessorCount} processors that ran six of these at a time.");
+        File.WriteAllText(Path, page.Replace(Table(page), $"{table}\n\n{measured}\n", StringComparison.Ordinal));
+    }
+
+    private static string Table(string page)
+    {
+        var from = page.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length + 1;
+        return page[from..page.IndexOf(End, StringComparison.Ordinal)];
+    }
+
+    private static string Find([CallerFilePath] string here = "") =>
+        System.IO.Path.GetFullPath(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(here)!, "../../../docs/recovery-decisions.md"));
+}
