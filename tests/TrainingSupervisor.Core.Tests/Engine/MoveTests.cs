@@ -213,6 +213,7 @@ public sealed class MoveTests
         Assert.Equal(Stage.Running, world.State.Stage);
         var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
         Assert.Equal("a", spare.Node!.Rack);
+        Assert.DoesNotContain(world.Events, e => e is GangNotice);
         var rank = Enumerable.Range(0, 4).First(r => world.PodOf(r).Node!.Rack == rack);
         world.KillContainer(world.PodOf(rank));
         world.Run(TimeSpan.FromSeconds(10));

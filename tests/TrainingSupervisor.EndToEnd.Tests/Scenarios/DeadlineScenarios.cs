@@ -51,6 +51,7 @@ internal static class DeadlineScenarios
     private static async Task BreakAndMendAsync(Play play)
     {
         var node = play.Of(1).Node!;
+        play.Strike();
         await play.SetConditionAsync(node, "KernelDeadlock", "True", "DockerHung", "task docker blocked");
         await play.Lab.ExpectAsync<RecoveryPlanned>(play.Gang, p => p.Plan.Attempt == 2);
         await play.SetConditionAsync(node, "KernelDeadlock", "False", "KernelHasNoDeadlock", "kernel has no deadlock");

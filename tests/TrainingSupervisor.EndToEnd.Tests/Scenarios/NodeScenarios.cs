@@ -25,10 +25,11 @@ internal static class NodeScenarios
             MoreNodes = 1, Gang = g => g.WithoutFencing(), Steps = Scenario.MoveOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered),
             Alone = o => o.NodeLeaseDuration = TimeSpan.FromSeconds(40),
         };
-        yield return new("dead-deleted", FailureKind.NodeLost, "the node dies, and its Node object is deleted at once", async p =>
+        yield return new("dead-deleted", FailureKind.NodeLost, "the node dies, and its Node object is deleted when its agent has fallen silent", async p =>
         {
             var node = p.NodeOf(1);
             await node.FailAsync();
+            await p.Lab.UntilAsync(() => p.Of(1).State == "Silent");
             await p.Client.CoreV1.DeleteNodeAsync(node.Name);
         })
         {
@@ -74,6 +75,8 @@ internal static class NodeScenarios
         var timing = play.Events.OfType<RecoveryCompleted>().Last().Timing;
         var took = timing.Commanded!.Value - timing.Failed;
         Assert.True(took <= limit, $"the replacement was ordered {took.TotalSeconds:0.00} s after the last sign of life");
+        // And that was when the node died, as far as a busy machine can tell.
+        Assert.InRange(play.Struck - timing.Failed, TimeSpan.FromSeconds(-3), TimeSpan.FromSeconds(3));
         return Quarantined(play);
     }
 

@@ -17,6 +17,9 @@ internal sealed class Play(Lab lab, Scenario scenario) : IDisposable
     public IKubernetes Client { get; } = lab.CreateClient();
     public GangHandle Gang { get; private set; } = null!;
 
+    /// <summary>When it was done: what is measured begins here.</summary>
+    public DateTimeOffset Struck { get; private set; }
+
     /// <summary>The events so far.</summary>
     public IReadOnlyList<GangEvent> Events
     {
@@ -37,7 +40,11 @@ internal sealed class Play(Lab lab, Scenario scenario) : IDisposable
         if (!scenario.StartsWell) return;
         await StartedAsync(1);
         await lab.UntilAsync(() => Gang.Status.Workers.All(w => w.Worker is not null || w.State == "Waiting"));
+        Assert.True(!Events.Any(e => e is FailureDetected or GangNotice), $"it did not start well:\n{string.Join('\n', Events)}");
     }
+
+    /// <summary>It is done now; said again where something must be prepared first.</summary>
+    public void Strike() => Struck = TimeProvider.System.GetUtcNow();
 
     /// <summary>Running, with a step done.</summary>
     public async Task StartedAsync(int attempt)

@@ -11,7 +11,11 @@ internal static class PodScenarios
     {
         yield return new("container-killed", FailureKind.Killed, "SIGKILL for the container's main process, the agent", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker")) { Steps = Scenario.MoveOne };
         yield return new("helper-exit", FailureKind.ApplicationError, "a helper container of the user's exits with 7, for which its own rule restarts all containers", ExitHelperAsync) { Pod = AddHelper };
-        yield return new("unordered", FailureKind.UnorderedRestart, "the same, and the watch shows nothing of it", UnseenAsync) { Pod = AddHelper, Alone = _ => { } };
+        yield return new("unordered", FailureKind.UnorderedRestart, "the same, and the watch shows nothing of it", UnseenAsync)
+        {
+            // The agent passes SIGTERM on: the worker's end would be reported before its own.
+            Beside = "trap '' TERM;", Pod = AddHelper, Steps = "RestartInPlace w-0 w-2, Keep w-1", Alone = _ => { },
+        };
         yield return new("oom", FailureKind.OutOfMemory, "the kernel's OOM killer ends the container", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker", outOfMemory: true)) { Steps = Scenario.MoveOne };
         yield return new("deleted", FailureKind.PodDeleted, "`kubectl delete pod`", p => p.DeletePodAsync(1)) { Steps = Scenario.MoveOne };
         yield return new("evicted", FailureKind.Evicted, "the eviction API, as `kubectl drain` uses it", p => p.Lab.Embedded.EvictPodAsync(p.Of(1).Pod)) { Steps = Scenario.MoveOne };

@@ -94,6 +94,7 @@ internal static class PolicyScenarios
     {
         await play.KillWorkerAsync(1);
         await play.StartedAsync(2);
+        play.Strike();
         play.Gang.RequestGrow();
     }
 }

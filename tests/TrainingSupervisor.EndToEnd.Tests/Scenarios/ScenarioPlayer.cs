@@ -6,8 +6,10 @@ internal static class ScenarioPlayer
     public static async Task<ScenarioRow> PlayAsync(Lab lab, Scenario scenario)
     {
         using var play = new Play(lab, scenario);
+        play.Strike();
         await play.LaunchAsync();
         var before = await LivesAsync(play);
+        if (scenario.StartsWell) play.Strike();
         await scenario.Inject(play);
         var seen = scenario.Kind is { } kind ? (await play.DetectedAsync(kind)).Failure : null;
         if (seen is not null) Assert.Equal(scenario.Culprit is { } index ? new WorkerId("w", index) : null, seen.Worker);
@@ -43,7 +45,7 @@ internal static class ScenarioPlayer
         await scenario.Then(play);
         var steps = string.Join(" → ", plans.Select(StepsOf).Append(StepsOf(done.Plan)).Aggregate(new List<string>(), (all, s) => all.LastOrDefault() == s ? all : [.. all, s]));
         var answer = $"{(scenario.Policy is null ? "default" : "rule")}: {done.Plan.Strategy}";
-        return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, done.Plan), answer, steps, $"{kept.Count} of {scenario.Workers}", ScenarioRow.Split(done.Timing));
+        return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, done.Plan), answer, steps, scenario.StartsWell ? $"{kept.Count} of {scenario.Workers}" : "–", ScenarioRow.Split(play.Struck, done.Timing));
     }
 
     private static async Task<ScenarioRow> FailedAsync(Play play, Scenario scenario, Failure seen)
@@ -53,7 +55,7 @@ internal static class ScenarioPlayer
         Assert.Contains(seen.Evidence, result.Outcome, StringComparison.Ordinal);
         await scenario.Then(play);
         var failed = await play.Lab.ExpectAsync<PhaseChanged>(play.Gang, p => p.Phase == GangPhase.Failed);
-        var times = $"{ScenarioRow.Seconds(seen.Noticed - seen.At)} + {ScenarioRow.Seconds(failed.At - seen.Noticed)} = {ScenarioRow.Seconds(failed.At - seen.At)}";
+        var times = ScenarioRow.Sum(play.Struck, seen.Noticed, failed.At);
         return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, null), scenario.Policy is null ? "default: FailGang" : "rule: FailGang", "the gang fails", "–", times);
     }
 
@@ -61,7 +63,7 @@ internal static class ScenarioPlayer
     {
         await scenario.Then(play);
         Assert.Equal((GangPhase.Running, 1), (play.Gang.Status.Phase, play.Gang.Status.Attempt));
-        return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, null), scenario.Policy is null ? "default: Ignore" : "rule: Ignore", "nobody is touched", $"{scenario.Workers} of {scenario.Workers}", ScenarioRow.Seconds(seen.Noticed - seen.At));
+        return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, null), scenario.Policy is null ? "default: Ignore" : "rule: Ignore", "nobody is touched", $"{scenario.Workers} of {scenario.Workers}", ScenarioRow.Seconds(seen.Noticed - play.Struck));
     }
 
     private static string SeenOf(Play play, Failure? seen, RecoveryPlan? plan) => seen is null ? plan!.Reason
@@ -71,6 +73,6 @@ internal static class ScenarioPlayer
         string.Join(", ", plan.Steps.GroupBy(s => s.Step).OrderByDescending(g => g.Key).Select(g => $"{g.Key} {string.Join(' ', g.Select(s => s.Worker))}"));
 
     private static async Task<Dictionary<string, (string Uid, int Restarts)>> LivesAsync(Play play) =>
-        (await play.PodsAsync()).Where(p => p.Value.Metadata.DeletionTimestamp is null)
+        (await play.PodsAsync()).Where(p => p.Value.Metadata.DeletionTimestamp is null && play.Gang.Status.Workers.Any(w => w.Worker is not null && w.Pod == p.Key))
             .ToDictionary(p => p.Key, p => (p.Value.Metadata.Uid, p.Value.Status.ContainerStatuses?.FirstOrDefault(c => c.Name == "worker")?.RestartCount ?? 0));
 }

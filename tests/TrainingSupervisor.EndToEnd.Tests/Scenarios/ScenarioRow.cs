@@ -14,22 +14,30 @@ internal sealed partial record ScenarioRow(FailureKind? Kind, string Injected, s
     /// <summary>Without what differs from run to run: names of Pods and nodes, ports, durations that were measured.</summary>
     public static string Stable(string text, string gang)
     {
-        text = text.Replace(gang + "-", "", StringComparison.Ordinal);
+        text = text.Replace($"{gang}-w-", "w-", StringComparison.Ordinal).Replace($"{gang}-node-", "node-", StringComparison.Ordinal);
         text = PodName().Replace(text, "w-$1");
         text = NodeName().Replace(text, "node-n");
         text = Measured().Replace(text, "n s");
+        text = AtStep().Replace(text, "$1n");
+        text = Counted().Replace(text, "n of the last n");
+        text = Nodes().Replace(text, "0/n nodes are available: …");
         text = text.ReplaceLineEndings(" ").Replace("|", "\\|", StringComparison.Ordinal).Trim();
         return text.Length > Longest ? text[..Longest] + "…" : text;
     }
 
-    public static string Split(RecoveryTiming t)
+    /// <param name="done">When it was done.</param>
+    /// <param name="t">What the recovery says of itself.</param>
+    public static string Split(DateTimeOffset done, RecoveryTiming t)
     {
-        var moments = new[] { t.Failed, t.Detected, t.Decided, t.Commanded, t.Restarted, t.BarrierComplete, t.Released, t.FirstStep };
-        var parts = moments.Zip(moments.Skip(1), (from, to) => Seconds(to - from));
-        return $"{string.Join(" + ", parts)} = {Seconds((t.FirstStep ?? t.Released) - t.Failed)}";
+        // Who is released first may do its first step before the last one has said that it runs.
+        var step = t.FirstStep < t.Released ? t.Released : t.FirstStep;
+        return Sum(done, t.Detected, t.Decided, t.Commanded!.Value, t.Restarted!.Value, t.BarrierComplete!.Value, t.Released!.Value, step!.Value);
     }
 
-    public static string Seconds(TimeSpan? time) => time is { } t ? t.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture) : "–";
+    public static string Sum(params DateTimeOffset[] moments) =>
+        $"{string.Join(" + ", moments.Zip(moments.Skip(1), (from, to) => Seconds(to - from)))} = {Seconds(moments[^1] - moments[0])}";
+
+    public static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture);
 
     [GeneratedRegex(@"\bw-(\d+)-\d+\b")]
     private static partial Regex PodName();
@@ -37,6 +45,16 @@ internal sealed partial record ScenarioRow(FailureKind? Kind, string Injected, s
     [GeneratedRegex(@"\bnode-\d+\b")]
     private static partial Regex NodeName();
 
-    [GeneratedRegex(@"\b\d+\.\d+ s\b")]
+    [GeneratedRegex(@"\b\d+(\.\d+)? m?s\b")]
     private static partial Regex Measured();
+
+    [GeneratedRegex(@"\b(at step |others are at )\d+")]
+    private static partial Regex AtStep();
+
+    [GeneratedRegex(@"\b\d+ of the last \d+\b")]
+    private static partial Regex Counted();
+
+    /// <summary>The cluster is shared with the other scenarios.</summary>
+    [GeneratedRegex(@"\b0/\d+ nodes are available.*$")]
+    private static partial Regex Nodes();
 }

@@ -18,7 +18,12 @@ internal static class ScenarioTable
     private static string Path { get; } = Find();
 
     /// <summary>The rows of the page, without their times.</summary>
-    public static List<string> Read() => [.. Table(File.ReadAllText(Path)).Split('\n').Where(l => l.StartsWith('|')).Skip(2).Select(l => l[..l.TrimEnd('|', ' ').LastIndexOf(" | ", StringComparison.Ordinal)])];
+    public static List<string> Read()
+    {
+        var page = File.ReadAllText(Path);
+        var (from, to) = Place(page);
+        return [.. page[from..to].Split('\n').Where(l => l.StartsWith('|')).Skip(2).Select(l => l[..l.TrimEnd('|', ' ').LastIndexOf(" | ", StringComparison.Ordinal)])];
+    }
 
     public static string Line(ScenarioRow row) => $"| {row.Text}";
 
@@ -28,14 +33,12 @@ internal static class ScenarioTable
         var table = string.Join('\n', [.. Head.ReplaceLineEndings("\n").Split('\n'), .. rows.Select(r => $"{Line(r)} | {r.Times} |")]);
         var measured = string.Create(CultureInfo.InvariantCulture,
             $"Seconds of {TimeProvider.System.GetUtcNow():yyyy-MM-dd}, on a {RuntimeInformation.OSArchitecture} machine with {Environment.ProcessorCount} processors that ran six of these at a time.");
-        File.WriteAllText(Path, page.Replace(Table(page), $"{table}\n\n{measured}\n", StringComparison.Ordinal));
+        var (from, to) = Place(page);
+        File.WriteAllText(Path, $"{page[..from]}{table}\n\n{measured}\n{page[to..]}");
     }
 
-    private static string Table(string page)
-    {
-        var from = page.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length + 1;
-        return page[from..page.IndexOf(End, StringComparison.Ordinal)];
-    }
+    private static (int From, int To) Place(string page) =>
+        (page.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length + 1, page.IndexOf(End, StringComparison.Ordinal));
 
     private static string Find([CallerFilePath] string here = "") =>
         System.IO.Path.GetFullPath(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(here)!, "../../../docs/recovery-decisions.md"));

@@ -59,6 +59,7 @@ internal static class WorkerScenarios
         await play.TellAsync(1, "touch $GANG_DIR/hang-$GANG_ATTEMPT");
         await play.Lab.UntilAsync(() => play.Gang.Status.Workers is var w && w[0].Attempt == attempt && w[0].Step > w[1].Step + 1 && w[2].Step > w[1].Step + 1);
         await play.TellAsync(0, "touch $GANG_DIR/hang-$GANG_ATTEMPT");
+        play.Strike();
         await play.TellAsync(2, "touch $GANG_DIR/hang-$GANG_ATTEMPT");
     }
 
