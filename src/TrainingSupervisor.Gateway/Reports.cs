@@ -55,6 +55,7 @@ internal static class Reports
         StderrTail = exit.StderrTail,
         NotStarted = exit.NotStarted,
         OutOfMemory = exit.OutOfMemory,
+        PodEnding = exit.PodEnding,
         Started = clock.Correct(exit.StartedUnixMs, now),
         Ended = clock.Correct(exit.EndedUnixMs, now),
     };

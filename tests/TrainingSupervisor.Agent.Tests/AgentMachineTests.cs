@@ -207,6 +207,16 @@ public sealed class AgentMachineTests
         _machine.On(Release(1));
         Assert.Equal(new Effect.SignalWorker(15), Assert.Single(_machine.OnTerminate()));
         Assert.Contains(new Effect.Leave(5), _machine.OnWorkerEnded(new WorkerExit { Code = 5 }));
+        Assert.True(_machine.Snapshot().Exit is { Code: 5, PodEnding: true });
+    }
+
+    [Fact]
+    public void OnWorkerEnded_AgentNotToldToEnd_IsItsOwnEnd()
+    {
+        _machine.On(Release(1));
+        _machine.OnWorkerEnded(new WorkerExit { Code = 5 });
+
+        Assert.False(_machine.Snapshot().Exit.PodEnding);
     }
 
     [Fact]

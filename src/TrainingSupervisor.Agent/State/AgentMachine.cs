@@ -187,6 +187,8 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{OutputTail.Last(exit.StderrTail, OutputTail.WorkerCapacity - 256)}" };
         if (_terminating && _ending is not Ending.Halt)
         {
+            if (_ending is null)
+                _exit = new WorkerExit(exit) { PodEnding = true };
             Phase = Phase.Exited;
             _effects.Add(new Effect.SayState());
             _effects.Add(new Effect.Leave(exit.Code));

@@ -111,6 +111,6 @@ internal sealed record PodState
     public bool Runs(int attempt) => Connected && Agent is { Phase: AgentPhase.Running } a && a.Attempt == attempt;
 
     public bool Finished(int attempt) =>
-        (Agent is { Phase: AgentPhase.Exited, Exit: { Code: 0, NotStarted: false } } a && a.Attempt == attempt)
+        (Agent is { Phase: AgentPhase.Exited, Exit: { Code: 0, NotStarted: false, PodEnding: false } } a && a.Attempt == attempt)
         || (Pod is { Phase: PodPhase.Succeeded, Deleting: false, DisruptionReason: null } && RanAttempt == attempt);
 }

@@ -26,6 +26,9 @@ internal sealed record WorkerExit
     public string StderrTail { get; init; } = "";
     public bool NotStarted { get; init; }
     public bool OutOfMemory { get; init; }
+
+    /// <summary>It ended on the SIGTERM with which its Pod is ended: why that is done, the Pod tells.</summary>
+    public bool PodEnding { get; init; }
     public DateTimeOffset Started { get; init; }
     public DateTimeOffset Ended { get; init; }
 }

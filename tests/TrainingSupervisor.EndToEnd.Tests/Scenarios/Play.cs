@@ -61,7 +61,9 @@ internal sealed class Play(Lab lab, Scenario scenario) : IDisposable
 
     public WorkerStatus Of(int rank) => Gang.Status.Workers[rank];
     public EmbeddedNode NodeOf(int rank) => lab.Embedded.Nodes[Of(rank).Node!];
-    public Task<FailureDetected> DetectedAsync(FailureKind kind) => lab.ExpectAsync<FailureDetected>(Gang, f => f.Failure.Kind == kind);
+
+    /// <summary>The first failure of this kind since it was done.</summary>
+    public async Task<Failure> DetectedAsync(FailureKind kind) => (await lab.ExpectAsync<FailureDetected>(Gang, f => f.Failure.Kind == kind && f.At >= Struck)).Failure;
 
     /// <summary>Has the worker's shell carry out a line.</summary>
     public Task TellAsync(int rank, string line) => Task.Run(() =>

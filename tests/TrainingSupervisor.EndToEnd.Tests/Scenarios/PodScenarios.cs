@@ -13,11 +13,12 @@ internal static class PodScenarios
         yield return new("helper-exit", FailureKind.ApplicationError, "a helper container of the user's exits with 7, for which its own rule restarts all containers", ExitHelperAsync) { Pod = AddHelper };
         yield return new("unordered", FailureKind.UnorderedRestart, "the same, and the watch shows nothing of it", UnseenAsync)
         {
-            // The agent passes SIGTERM on: the worker's end would be reported before its own.
-            Beside = "trap '' TERM;", Pod = AddHelper, Steps = "RestartInPlace w-0 w-2, Keep w-1", Alone = _ => { },
+            Pod = AddHelper, Steps = "RestartInPlace w-0 w-2, Keep w-1", Alone = _ => { },
         };
         yield return new("oom", FailureKind.OutOfMemory, "the kernel's OOM killer ends the container", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker", outOfMemory: true)) { Steps = Scenario.MoveOne };
-        yield return new("deleted", FailureKind.PodDeleted, "`kubectl delete pod`", p => p.DeletePodAsync(1)) { Steps = Scenario.MoveOne };
+        yield return new("oom-again", FailureKind.OutOfMemory, "the same for the fourth time, and no progress between", RunOutOfMemoryAgainAsync) { Fails = true };
+        yield return new("deleted", FailureKind.PodDeleted, "`kubectl delete pod`", p => p.DeletePodAsync(1)) { Beside = "trap '' TERM;", Steps = Scenario.MoveOne };
+        yield return new("deleted-politely", FailureKind.PodDeleted, "the same, and its worker ends with 0 on SIGTERM", p => p.DeletePodAsync(1)) { Beside = "trap 'exit 0' TERM; while :; do sleep 0.1; done;", Steps = Scenario.MoveOne };
         yield return new("evicted", FailureKind.Evicted, "the eviction API, as `kubectl drain` uses it", p => p.Lab.Embedded.EvictPodAsync(p.Of(1).Pod)) { Steps = Scenario.MoveOne };
         yield return new("pressure", FailureKind.Evicted, "the kubelet evicts it: its emptyDir is beyond its limit", p => p.TellAsync(1, "head -c 3000000 /dev/zero > $SCRATCH/full"))
         {
@@ -62,6 +63,18 @@ internal static class PodScenarios
             new V1ContainerRestartRule { Action = "RestartAllContainers", ExitCodes = new V1ContainerRestartRuleOnExitCodes { OperatorProperty = "In", Values = [7] } },
         ],
     });
+
+    private static async Task RunOutOfMemoryAgainAsync(Play play)
+    {
+        for (var attempt = 2; attempt <= 4; attempt++)
+        {
+            await play.Lab.Embedded.KillContainerAsync(play.Of(1).Pod, "worker", outOfMemory: true);
+            await play.StartedAsync(attempt);
+        }
+
+        play.Strike();
+        await play.Lab.Embedded.KillContainerAsync(play.Of(1).Pod, "worker", outOfMemory: true);
+    }
 
     private static Task ExitHelperAsync(Play play) => play.TellAsync(1, "touch $GANG_DIR/exit-helper");
 

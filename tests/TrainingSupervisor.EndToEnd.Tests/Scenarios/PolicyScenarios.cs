@@ -20,6 +20,11 @@ internal static class PolicyScenarios
         {
             Injected = "exit 3 of w-1; `WithMinWorkers(2)`", Role = r => r.WithMinWorkers(2), Steps = "RestartInPlace w-0 w-1", Then = p => HasWorldSize(p, 2),
         };
+        yield return new("grown", null, "`RequestGrow` then, when a Pod waits for it", GrowAsync)
+        {
+            Role = r => r.WithMinWorkers(2, deadline: TimeSpan.FromSeconds(4)), Policy = p => p.On(FailureKind.Killed, RecoveryStrategy.ShrinkGang),
+            Steps = "ReplaceWithSpare w-2, RestartInPlace w-0 w-1", Attempt = 3, CountsRestarts = false, Then = p => HasWorldSize(p, 3),
+        };
         yield return Error("fail", RecoveryStrategy.FailGang) with { Fails = true };
         yield return Error("ignored", RecoveryStrategy.Ignore) with
         {
@@ -29,11 +34,6 @@ internal static class PolicyScenarios
         yield return new("elastic", FailureKind.NodeLost, "a node dies and there is no other; `WithMinWorkers(2, deadline: 4 s)`", p => p.NodeOf(1).FailAsync())
         {
             Role = r => r.WithMinWorkers(2, deadline: TimeSpan.FromSeconds(4)), Steps = "Keep w-0 w-1", IsLong = true, Then = p => HasWorldSize(p, 2),
-        };
-        yield return new("grown", null, "`RequestGrow` after that, and a new node", GrowAsync)
-        {
-            Role = r => r.WithMinWorkers(2, deadline: TimeSpan.FromSeconds(4)), Policy = p => p.On(FailureKind.Killed, RecoveryStrategy.ShrinkGang),
-            Steps = "ReplaceWithSpare w-2, RestartInPlace w-0 w-1", Attempt = 3, CountsRestarts = false, Then = p => HasWorldSize(p, 3),
         };
         yield return Zoned("pool", 1, "the node of w-1 in zone b dies; a spare is kept in zone b (`WithSpares(1, \"zone\", \"b\")`)") with { Steps = Scenario.SpareForOne, Then = RefilledInZone };
         yield return Zoned("other-pool", 0, "the node of w-0 in zone a dies; a spare is kept in zone b") with { Steps = "Recreate w-0, RestartInPlace w-1 w-2" };

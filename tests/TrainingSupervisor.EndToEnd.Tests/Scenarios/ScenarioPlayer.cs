@@ -11,7 +11,7 @@ internal static class ScenarioPlayer
         var before = await LivesAsync(play);
         if (scenario.StartsWell) play.Strike();
         await scenario.Inject(play);
-        var seen = scenario.Kind is { } kind ? (await play.DetectedAsync(kind)).Failure : null;
+        var seen = scenario.Kind is { } kind ? await play.DetectedAsync(kind) : null;
         if (seen is not null) Assert.Equal(scenario.Culprit is { } index ? new WorkerId("w", index) : null, seen.Worker);
         var row = scenario.Fails ? await FailedAsync(play, scenario, seen!)
             : scenario.Steps is null ? await IgnoredAsync(play, scenario, seen!)
@@ -24,7 +24,7 @@ internal static class ScenarioPlayer
     {
         await play.StartedAsync(scenario.Attempt);
         var done = await play.Lab.ExpectAsync<RecoveryCompleted>(play.Gang, e => e.Plan.Attempt == scenario.Attempt);
-        var plans = play.Events.OfType<RecoveryPlanned>().Where(e => e.Plan.Attempt == scenario.Attempt).Select(e => e.Plan).ToList();
+        var plans = play.Events.OfType<RecoveryPlanned>().Where(e => e.Plan.Attempt == scenario.Attempt).Select(e => e.Plan).Append(done.Plan);
         Assert.Equal(scenario.Cause ?? scenario.Kind, done.Plan.Cause?.Kind);
         Assert.Equal(scenario.Steps, StepsOf(done.Plan));
         Assert.Equal(Enumerable.Range(0, done.Plan.Steps.Length), play.Gang.Status.Workers.Where(w => w.Worker is not null).Select(w => w.Rank));
@@ -43,9 +43,8 @@ internal static class ScenarioPlayer
         }
 
         await scenario.Then(play);
-        var steps = string.Join(" → ", plans.Select(StepsOf).Append(StepsOf(done.Plan)).Aggregate(new List<string>(), (all, s) => all.LastOrDefault() == s ? all : [.. all, s]));
-        var answer = $"{(scenario.Policy is null ? "default" : "rule")}: {done.Plan.Strategy}";
-        return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, done.Plan), answer, steps, scenario.StartsWell ? $"{kept.Count} of {scenario.Workers}" : "–", ScenarioRow.Split(play.Struck, done.Timing));
+        var by = seen is null ? "" : scenario.Policy is null ? "default: " : "rule: ";
+        return new ScenarioRow(scenario.Kind, scenario.Injected, SeenOf(play, seen, done.Plan), $"{by}{InTurn(plans, p => $"{p.Strategy}")}", InTurn(plans, StepsOf), scenario.StartsWell ? $"{kept.Count} of {scenario.Workers}" : "–", ScenarioRow.Split(play.Struck, done.Timing));
     }
 
     private static async Task<ScenarioRow> FailedAsync(Play play, Scenario scenario, Failure seen)
@@ -68,6 +67,10 @@ internal static class ScenarioPlayer
 
     private static string SeenOf(Play play, Failure? seen, RecoveryPlan? plan) => seen is null ? plan!.Reason
         : ScenarioRow.Stable($"{(seen.Worker is { } w ? $"{w}, " : "")}by {(seen.SeenBy.Length == 0 ? "whoever reported it" : seen.SeenBy)}: {seen.Evidence}", play.Gang.Name);
+
+    /// <summary>A plan that grows, or is followed by another within its recovery, is told again.</summary>
+    private static string InTurn(IEnumerable<RecoveryPlan> plans, Func<RecoveryPlan, string> what) =>
+        string.Join(" → ", plans.Select(what).Aggregate(new List<string>(), (all, next) => all.LastOrDefault() == next ? all : [.. all, next]));
 
     private static string StepsOf(RecoveryPlan plan) =>
         string.Join(", ", plan.Steps.GroupBy(s => s.Step).OrderByDescending(g => g.Key).Select(g => $"{g.Key} {string.Join(' ', g.Select(s => s.Worker))}"));
