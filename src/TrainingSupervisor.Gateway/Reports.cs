@@ -15,6 +15,7 @@ internal static class Reports
             Instance = hello.Instance,
             Phase = PhaseOf(state.Phase),
             Attempt = Math.Max(0, state.Attempt),
+            RosterAttempt = Math.Max(0, state.RosterAttempt),
             Exit = state.Exit is { } exit ? ExitOf(exit, connection.Clock, now) : null,
         });
     }

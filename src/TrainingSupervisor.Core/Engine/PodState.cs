@@ -79,6 +79,7 @@ internal sealed record PodState
     public int ReleasedAttempt { get; init; }
     public string? ReleasedInstance { get; init; }
     public DateTimeOffset ReleasedAt { get; init; }
+    public DateTimeOffset RosterTold { get; init; }
 
     /// <summary>The last attempt in which its agent was seen running the worker.</summary>
     public int RanAttempt { get; init; }

@@ -15,6 +15,9 @@ internal sealed record AgentObservation
     public required string Instance { get; init; }
     public AgentPhase Phase { get; init; }
     public int Attempt { get; init; }
+
+    /// <summary>The attempt of the roster in its worker's files; 0 if it does not say.</summary>
+    public int RosterAttempt { get; init; }
     public WorkerExit? Exit { get; init; }
 }
 

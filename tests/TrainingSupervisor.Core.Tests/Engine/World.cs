@@ -329,6 +329,19 @@ internal sealed class World
                 Must(!Spec.IsAdopted || release.Targets.All(t => Record!.Adopted.ContainsValue($"{t.Pod}/{t.PodUid}")), "a Pod is released that the record does not know");
                 foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
                 break;
+            case TellRoster tell:
+                foreach (var target in tell.Targets)
+                {
+                    ToAgent(target.Pod, target.PodUid, term, pod =>
+                    {
+                        Must(pod.Rank == target.Rank, $"{pod.Name} is told of another's rank");
+                        Must(tell.Roster.Workers.All(w => Pods.ContainsKey(w.Pod)), "a roster names a Pod that is not there");
+                        pod.RosterAttempt = Math.Max(pod.RosterAttempt, tell.Roster.Attempt);
+                        Say(pod);
+                    });
+                }
+
+                break;
             case QuiesceWorker quiesce:
                 Quiesced.Add((Now, quiesce.Pod));
                 ToAgent(quiesce.Pod, quiesce.PodUid, term, pod =>
@@ -400,6 +413,7 @@ internal sealed class World
 
         pod.Phase = AgentPhase.Running;
         pod.Attempt = attempt;
+        pod.RosterAttempt = attempt;
         pod.Rank = rank;
         Say(pod);
     }
@@ -532,6 +546,7 @@ internal sealed class World
             Instance = $"{pod.Uid}/{pod.Instance}",
             Phase = pod.Phase,
             Attempt = pod.Attempt,
+            RosterAttempt = pod.RosterAttempt,
             Exit = pod.Exit,
         }));
     }
@@ -605,6 +620,7 @@ internal sealed class SimPod(PodRequest request, string uid)
     public int Restarts { get; set; }
     public AgentPhase Phase { get; set; } = AgentPhase.Waiting;
     public int Attempt { get; set; }
+    public int RosterAttempt { get; set; }
     public int Rank { get; set; } = -1;
     public long Term { get; set; }
     public WorkerExit? Exit { get; set; }

@@ -16,6 +16,12 @@ internal static class PolicyScenarios
         {
             Injected = "exit 3 of w-1; cells of 2 (`WithCells`)", Workers = 4, Role = r => r.WithCells(2), Steps = "RestartInPlace w-0 w-1, Keep w-2 w-3", Then = OtherCellRanOn,
         };
+        yield return Error("cell-moved", RecoveryStrategy.RestartCell) with
+        {
+            Kind = FailureKind.Killed, Injected = "SIGKILL for the container of w-1; cells of 2", Workers = 4, Role = r => r.WithCells(2),
+            Inject = p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker"), Policy = p => p.OnAny(RecoveryStrategy.RestartCell),
+            Steps = "Recreate w-1, RestartInPlace w-0, Keep w-2 w-3", Then = OtherCellKnowsTheNewPod,
+        };
         yield return Error("shrunk", RecoveryStrategy.ShrinkGang) with
         {
             Injected = "exit 3 of w-1; `WithMinWorkers(2)`", Role = r => r.WithMinWorkers(2), Steps = "RestartInPlace w-0 w-1", Then = p => HasWorldSize(p, 2),
@@ -66,6 +72,16 @@ internal static class PolicyScenarios
         Assert.Equal([2, 2, 1, 1], play.Gang.Status.Workers.Select(w => w.Attempt));
         await play.TellAsync(2, "touch $GANG_DIR/alive-$GANG_ATTEMPT");
         await play.Lab.UntilAsync(() => File.Exists(play.FileOf(2, "alive-1")));
+    }
+
+    private static async Task OtherCellKnowsTheNewPod(Play play)
+    {
+        await OtherCellRanOn(play);
+        foreach (var rank in new[] { 2, 3 })
+        {
+            await play.Lab.UntilAsync(() =>
+                File.ReadAllText(play.FileOf(rank, "roster.json")) is var roster && roster.Contains("cell-moved-w-1-2", StringComparison.Ordinal) && roster.Contains("\"attempt\":2", StringComparison.Ordinal));
+        }
     }
 
     private static async Task TrainsOn(Play play)
