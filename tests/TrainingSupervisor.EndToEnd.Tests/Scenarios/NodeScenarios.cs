@@ -12,18 +12,17 @@ internal static class NodeScenarios
 
     public static IEnumerable<Scenario> All()
     {
-        yield return new("dead", FailureKind.NodeLost, "the node dies; fence 5 s", p => p.NodeOf(1).FailAsync())
+        yield return new("dead", FailureKind.NodeLost, "the node dies", p => p.NodeOf(1).FailAsync())
         {
-            MoreNodes = 1, Steps = Scenario.MoveOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered + s_fence),
+            NodesDie = true, MoreNodes = 1, Steps = Scenario.MoveOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered + s_fence),
         };
         yield return new("dead-spare", FailureKind.NodeLost, "the same, and a spare waits", p => p.NodeOf(1).FailAsync())
         {
-            MoreNodes = 2, Role = r => r.WithSpares(1), Steps = Scenario.SpareForOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered + s_fence),
+            NodesDie = true, MoreNodes = 2, Role = r => r.WithSpares(1), Steps = Scenario.SpareForOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered + s_fence),
         };
         yield return new("dead-unfenced", FailureKind.AgentLost, "the same, without fencing and with Kubernetes' own node Leases of 40 s", p => p.NodeOf(1).FailAsync())
         {
             MoreNodes = 1, Gang = g => g.WithoutFencing(), Steps = Scenario.MoveOne, IsLong = true, Then = p => OrderedInTime(p, s_ordered),
-            Alone = o => o.NodeLeaseDuration = TimeSpan.FromSeconds(40),
         };
         yield return new("dead-deleted", FailureKind.NodeLost, "the node dies, and its Node object is deleted when its agent has fallen silent", async p =>
         {
@@ -33,11 +32,11 @@ internal static class NodeScenarios
             await p.Client.CoreV1.DeleteNodeAsync(node.Name);
         })
         {
-            MoreNodes = 1, Steps = Scenario.MoveOne, IsLong = true,
+            NodesDie = true, MoreNodes = 1, Steps = Scenario.MoveOne, IsLong = true,
         };
-        yield return new("agent-stopped", FailureKind.AgentLost, "SIGSTOP for the agent: it lives and says nothing, its node is well", p => StopAgentAsync(p))
+        yield return new("agent-stopped", FailureKind.AgentLost, "SIGSTOP for the agent: it lives and says nothing, its node is well; fence 5 s", p => StopAgentAsync(p))
         {
-            MoreNodes = 1, Steps = Scenario.MoveOne, IsLong = true,
+            MoreNodes = 1, Gang = g => g.WithFence(s_fence), Steps = Scenario.MoveOne, IsLong = true,
         };
         yield return new("cordoned", FailureKind.NodeDraining, "`kubectl cordon`", p => p.NodeOf(1).CordonAsync())
         {
@@ -76,7 +75,7 @@ internal static class NodeScenarios
         var took = timing.Commanded!.Value - timing.Failed;
         Assert.True(took <= limit, $"the replacement was ordered {took.TotalSeconds:0.00} s after the last sign of life");
         // And that was when the node died, as far as a busy machine can tell.
-        Assert.InRange(play.Struck - timing.Failed, TimeSpan.FromSeconds(-3), TimeSpan.FromSeconds(3));
+        Assert.InRange(play.Struck - timing.Failed, TimeSpan.FromSeconds(-5), TimeSpan.FromSeconds(5));
         return Quarantined(play);
     }
 

@@ -129,7 +129,7 @@ internal sealed class Play(Lab lab, Scenario scenario) : IDisposable
                 });
                 scenario.Role(role);
             })
-            .WithHeartbeat(TimeSpan.FromSeconds(0.5)).WithFence(TimeSpan.FromSeconds(5))
+            .WithHeartbeat(TimeSpan.FromSeconds(0.5)).WithFence(TimeSpan.FromSeconds(scenario.NodesDie ? 5 : 30))
             .WithStartDeadline(TimeSpan.FromSeconds(120)).WithBarrierDeadline(TimeSpan.FromSeconds(120));
         if (scenario.Policy is { } policy) gang.WithPolicy(policy);
         scenario.Gang(gang);

@@ -13,7 +13,7 @@ internal static class PodScenarios
         yield return new("helper-exit", FailureKind.ApplicationError, "a helper container of the user's exits with 7, for which its own rule restarts all containers", ExitHelperAsync) { Pod = AddHelper };
         yield return new("unordered", FailureKind.UnorderedRestart, "the same, and the watch shows nothing of it", UnseenAsync)
         {
-            Pod = AddHelper, Steps = "RestartInPlace w-0 w-2, Keep w-1", Alone = _ => { },
+            Pod = AddHelper, Steps = "RestartInPlace w-0 w-2, Keep w-1", Alone = true,
         };
         yield return new("oom", FailureKind.OutOfMemory, "the kernel's OOM killer ends the container", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker", outOfMemory: true)) { Steps = Scenario.MoveOne };
         yield return new("oom-again", FailureKind.OutOfMemory, "the same for the fourth time, and no progress between", RunOutOfMemoryAgainAsync) { Fails = true };

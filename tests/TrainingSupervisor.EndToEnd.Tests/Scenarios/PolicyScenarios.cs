@@ -39,7 +39,7 @@ internal static class PolicyScenarios
         };
         yield return new("elastic", FailureKind.NodeLost, "a node dies and there is no other; `WithMinWorkers(2, deadline: 4 s)`", p => p.NodeOf(1).FailAsync())
         {
-            Role = r => r.WithMinWorkers(2, deadline: TimeSpan.FromSeconds(4)), Steps = "Keep w-0 w-1", IsLong = true, Then = p => HasWorldSize(p, 2),
+            NodesDie = true, Role = r => r.WithMinWorkers(2, deadline: TimeSpan.FromSeconds(4)), Steps = "Keep w-0 w-1", IsLong = true, Then = p => HasWorldSize(p, 2),
         };
         yield return Zoned("pool", 1, "the node of w-1 in zone b dies; a spare is kept in zone b (`WithSpares(1, \"zone\", \"b\")`)") with { Steps = Scenario.SpareForOne, Then = RefilledInZone };
         yield return Zoned("other-pool", 0, "the node of w-0 in zone a dies; a spare is kept in zone b") with { Steps = "Recreate w-0, RestartInPlace w-1 w-2" };
@@ -53,6 +53,7 @@ internal static class PolicyScenarios
     private static Scenario Zoned(string name, int culprit, string injected) => new(name, FailureKind.NodeLost, injected, p => p.NodeOf(culprit).FailAsync())
     {
         Culprit = culprit,
+        NodesDie = true,
         MoreNodes = 3,
         IsLong = true,
         Role = r => r.WithSpares(1, "zone", "b"),

@@ -60,6 +60,9 @@ internal sealed record Scenario(string Name, FailureKind? Kind, string Injected,
     /// <summary>It has deadlines to wait for.</summary>
     public bool IsLong { get; init; }
 
-    /// <summary>A cluster of its own with these settings, for faults that all gangs of a cluster would feel.</summary>
-    public Action<EmbeddedClusterOptions>? Alone { get; init; }
+    /// <summary>It plays where node Leases are short, and its fence is short.</summary>
+    public bool NodesDie { get; init; }
+
+    /// <summary>A cluster of its own, for faults that all gangs of a cluster would feel.</summary>
+    public bool Alone { get; init; }
 }

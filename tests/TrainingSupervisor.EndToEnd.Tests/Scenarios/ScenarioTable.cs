@@ -32,7 +32,7 @@ internal static class ScenarioTable
         var page = File.ReadAllText(Path);
         var table = string.Join('\n', [.. Head.ReplaceLineEndings("\n").Split('\n'), .. rows.Select(r => $"{Line(r)} | {r.Times} |")]);
         var measured = string.Create(CultureInfo.InvariantCulture,
-            $"Seconds of {TimeProvider.System.GetUtcNow():yyyy-MM-dd}, on a {RuntimeInformation.OSArchitecture} machine with {Environment.ProcessorCount} processors that ran six of these at a time.");
+            $"Seconds of {TimeProvider.System.GetUtcNow():yyyy-MM-dd}, on a {RuntimeInformation.OSArchitecture} machine with {Environment.ProcessorCount} processors that ran five of these at a time.");
         var (from, to) = Place(page);
         File.WriteAllText(Path, $"{page[..from]}{table}\n\n{measured}\n{page[to..]}");
     }
