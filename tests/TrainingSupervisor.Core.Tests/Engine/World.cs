@@ -534,7 +534,8 @@ internal sealed class World
         // Silence is noticed late, a closed stream at once.
         After(Random.Next(0, 2) == 0 ? 1 : 3000, () =>
         {
-            if (!pod.Connected) Post(new AgentGone(pod.Name, pod.Uid, instance, sign));
+            // Of a stream that a later one has replaced the gateway says nothing.
+            if (!pod.Connected && pod.CutSince <= sign) Post(new AgentGone(pod.Name, pod.Uid, instance, sign));
         });
     }
 
