@@ -216,6 +216,9 @@ internal sealed class AgentRunner : IDisposable
                 case Effect.StartWorker start:
                     StartWorker(start);
                     break;
+                case Effect.WriteRoster write:
+                    WriteRoster(write);
+                    break;
                 case Effect.EndWorker end:
                     EndWorker(end);
                     break;
@@ -304,6 +307,20 @@ internal sealed class AgentRunner : IDisposable
         _gate ??= new ReadyGate(_options.PodUid);
         _look = _time.CreateTimer(_ => Post(() => Look()), null, FileLook, FileLook);
         Log.Write($"attempt {start.Roster.Attempt}: rank {start.Rank} of {start.Roster.WorldSize} may start");
+    }
+
+    private void WriteRoster(Effect.WriteRoster write)
+    {
+        try
+        {
+            WorkerSetup.WriteFiles(_options, write.Roster, write.RosterJson);
+            Log.Write($"others have moved: the roster is of attempt {write.Roster.Attempt} now");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The worker trains on with what it has.
+            Log.Write($"cannot write the roster of attempt {write.Roster.Attempt}: {e.Message}");
+        }
     }
 
     private void AskToSave(Effect.Quiesce quiesce)

@@ -110,6 +110,15 @@ internal sealed class GangAgents : IGangAgents
         }
     }
 
+    public void Tell(TellRoster command)
+    {
+        var roster = new RosterBytes(command.Roster);
+        foreach (var target in command.Targets)
+        {
+            Send(target.PodUid, c => new SupervisorMessage { RosterUpdate = roster.For(target, command.Roster.Attempt, c.Hello.ReadsGzip) }, nameof(SupervisorMessage.RosterUpdate));
+        }
+    }
+
     public void Quiesce(QuiesceWorker command) => Send(command.PodUid, new SupervisorMessage
     {
         Quiesce = new Quiesce { Attempt = command.Attempt, Signal = command.Signal, DeadlineMs = (int)command.Deadline.TotalMilliseconds },

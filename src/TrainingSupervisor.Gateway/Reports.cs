@@ -15,6 +15,7 @@ internal static class Reports
             Instance = hello.Instance,
             Phase = PhaseOf(state.Phase),
             Attempt = Math.Max(0, state.Attempt),
+            RosterAttempt = Math.Max(0, state.RosterAttempt),
             Exit = state.Exit is { } exit ? ExitOf(exit, connection.Clock, now) : null,
         });
     }
@@ -55,6 +56,7 @@ internal static class Reports
         StderrTail = exit.StderrTail,
         NotStarted = exit.NotStarted,
         OutOfMemory = exit.OutOfMemory,
+        PodEnding = exit.PodEnding,
         Started = clock.Correct(exit.StartedUnixMs, now),
         Ended = clock.Correct(exit.EndedUnixMs, now),
     };

@@ -218,6 +218,37 @@ public sealed class AgentMachineTests
         _machine.On(Release(1));
         Assert.Equal(new Effect.SignalWorker(15), Assert.Single(_machine.OnTerminate()));
         Assert.Contains(new Effect.Leave(5), _machine.OnWorkerEnded(new WorkerExit { Code = 5 }));
+        Assert.True(_machine.Snapshot().Exit is { Code: 5, PodEnding: true });
+    }
+
+    [Fact]
+    public void RosterUpdate_WhileRunning_WritesTheFilesAndTouchesNothing()
+    {
+        _machine.On(Release(1));
+
+        Assert.Collection(_machine.On(RosterUpdate(3)), e => Assert.Equal(3, Assert.IsType<Effect.WriteRoster>(e).Roster.Attempt), e => Assert.IsType<Effect.SayState>(e));
+        Assert.Equal((Phase.Running, 1, 3), (_machine.Phase, _machine.Attempt, _machine.Snapshot().RosterAttempt));
+        Assert.Contains(_machine.On(Restart(2)), e => e is Effect.EndWorker);
+    }
+
+    [Fact]
+    public void RosterUpdate_OldOrForAnotherRankOrWithoutWorker_IsRefused()
+    {
+        Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(RosterUpdate(2))));
+        _machine.On(Release(2));
+
+        Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(RosterUpdate(2))));
+        Assert.IsType<Effect.Refuse>(Assert.Single(_machine.On(RosterUpdate(3, rank: 0))));
+        Assert.Equal(2, _machine.Snapshot().RosterAttempt);
+    }
+
+    [Fact]
+    public void OnWorkerEnded_AgentNotToldToEnd_IsItsOwnEnd()
+    {
+        _machine.On(Release(1));
+        _machine.OnWorkerEnded(new WorkerExit { Code = 5 });
+
+        Assert.False(_machine.Snapshot().Exit.PodEnding);
     }
 
     [Fact]

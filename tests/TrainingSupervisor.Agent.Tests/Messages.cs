@@ -16,6 +16,9 @@ internal static class Messages
     internal static SupervisorMessage Release(int attempt, long term = 1, string uid = "uid", int rank = 1) =>
         new() { Term = term, PodUid = uid, Release = new Release { Attempt = attempt, Rank = rank, Roster = RosterJson(attempt) } };
 
+    internal static SupervisorMessage RosterUpdate(int attempt, int rank = 1) =>
+        new() { Term = 1, PodUid = "uid", RosterUpdate = new Release { Attempt = attempt, Rank = rank, Roster = RosterJson(attempt) } };
+
     internal static SupervisorMessage Restart(int attempt, bool inPlace = false, long term = 1, string uid = "uid", int grace = 0) => new()
     {
         Term = term,

@@ -36,6 +36,20 @@ public sealed class RosterTests
     }
 
     [Fact]
+    public async Task Tell_WorkersThatRunOn_BringsTheRosterAndWhoHasIt()
+    {
+        await using var gateway = await GatewayFixture.StartAsync();
+        await using var gang = gateway.Serve();
+        await using var agent = await gang.JoinAsync("a");
+
+        gang.Agents.Tell(new TellRoster(Roster(2), [new("a", "uid-a", 1)]));
+        var update = (await agent.NextAsync(SupervisorMessage.KindOneofCase.RosterUpdate)).RosterUpdate;
+
+        Assert.Equal((3, 1), (update.Attempt, update.Rank));
+        Assert.Contains("llm-trainer-0-0", update.Roster.ToStringUtf8(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void For_ASmallRoster_IsNotCompressed() =>
         Assert.True(new RosterBytes(Roster(8)).For(new ReleaseTarget("a", "u", 0), 3, readsGzip: true).RosterGzip.IsEmpty);
 

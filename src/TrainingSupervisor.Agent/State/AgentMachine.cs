@@ -14,6 +14,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
 {
     private readonly List<Effect> _effects = [];
     private int _rank;
+    private int _rosterAttempt;
     private WorkerExit? _exit;
     private Ending? _ending;
     private bool _terminating;
@@ -30,12 +31,12 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
 
     internal int ExitCode => _exit?.Code ?? 0;
 
-    internal AgentState Snapshot() => new() { Phase = Phase, Attempt = Attempt, Rank = _rank, Exit = Phase == Phase.Exited ? _exit : null };
+    internal AgentState Snapshot() => new() { Phase = Phase, Attempt = Attempt, Rank = _rank, Exit = Phase == Phase.Exited ? _exit : null, RosterAttempt = Phase == Phase.Running ? _rosterAttempt : 0 };
 
     internal IReadOnlyList<Effect> On(SupervisorMessage message)
     {
         _effects.Clear();
-        var attempt = message.Restart?.Attempt ?? message.Release?.Attempt ?? message.Quiesce?.Attempt ?? 0;
+        var attempt = message.Restart?.Attempt ?? message.Release?.Attempt ?? message.Quiesce?.Attempt ?? message.RosterUpdate?.Attempt ?? 0;
         if (message.KindCase is SupervisorMessage.KindOneofCase.Ack)
             return [];
         if (message.KindCase is SupervisorMessage.KindOneofCase.Welcome)
@@ -61,6 +62,7 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
                 case SupervisorMessage.KindOneofCase.Quiesce: OnQuiesce(message.Quiesce!); break;
                 case SupervisorMessage.KindOneofCase.Halt: OnHalt(message.Halt!); break;
                 case SupervisorMessage.KindOneofCase.RunCommand: OnRun(message.RunCommand!); break;
+                case SupervisorMessage.KindOneofCase.RosterUpdate: OnRosterUpdate(message.RosterUpdate!); break;
                 default: Refuse("a command that this agent does not know"); break;
             }
         }
@@ -132,8 +134,25 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             else
             {
                 Obey(next);
-                (Phase, Attempt, _rank, _exit) = (Phase.Running, next, release.Rank, null);
+                (Phase, Attempt, _rank, _exit, _rosterAttempt) = (Phase.Running, next, release.Rank, null, next);
                 _effects.Add(new Effect.StartWorker(roster, json, release.Rank));
+                _effects.Add(new Effect.SayState());
+            }
+        }
+
+        void OnRosterUpdate(Release update)
+        {
+            if (Phase != Phase.Running || _ending is not null || update.Attempt <= _rosterAttempt || update.Rank != _rank)
+                Refuse($"no news for rank {update.Rank}: {Describe()}, with the roster of attempt {_rosterAttempt}");
+            else if (RosterBytes.Of(update, out var problem) is not { } json)
+                Refuse(problem);
+            else if (Roster.TryRead(json.Span, update.Attempt, update.Rank, out problem) is not { } roster)
+                Refuse(problem);
+            else
+            {
+                Obey();
+                _rosterAttempt = update.Attempt;
+                _effects.Add(new Effect.WriteRoster(roster, json));
                 _effects.Add(new Effect.SayState());
             }
         }
@@ -188,6 +207,8 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{OutputTail.Last(exit.StderrTail, OutputTail.WorkerCapacity - 256)}" };
         if (_terminating && _ending is not Ending.Halt)
         {
+            if (_ending is null)
+                _exit = new WorkerExit(exit) { PodEnding = true };
             Phase = Phase.Exited;
             _effects.Add(new Effect.SayState());
             // Told to go it has gone, tidily: its Pod must not look as if its work were done.

@@ -14,6 +14,9 @@ internal abstract record Effect
 
     internal sealed record StartWorker(Roster Roster, ReadOnlyMemory<byte> RosterJson, int Rank) : Effect;
 
+    /// <summary>Write the files anew beside a worker that runs on.</summary>
+    internal sealed record WriteRoster(Roster Roster, ReadOnlyMemory<byte> RosterJson) : Effect;
+
     /// <summary>SIGTERM first and SIGKILL after the grace; at once if there is none.</summary>
     internal sealed record EndWorker(TimeSpan Grace, string Reason) : Effect;
 

@@ -238,14 +238,6 @@ internal static class Barrier
     private static void Release(GangDraft draft, ImmutableArray<string> pods)
     {
         var state = draft.State;
-        var roster = new Roster(draft.Spec.Name, state.Attempt, draft.Spec.MasterPort,
-        [
-            .. state.Workers.Select((name, rank) =>
-            {
-                var pod = draft[name];
-                return new RosterEntry(rank, state.WorkerAt(rank), name, pod.Uid!, pod.Address, pod.Node ?? "");
-            }),
-        ]);
         var ranks = state.Workers.Index().ToDictionary(w => w.Item, w => w.Index, StringComparer.Ordinal);
         var targets = ImmutableArray.CreateBuilder<ReleaseTarget>(pods.Length);
         foreach (var name in pods)
@@ -262,7 +254,7 @@ internal static class Barrier
             });
         }
 
-        draft.Emit(new ReleaseGang(state.Attempt, roster, targets.ToImmutable()));
+        draft.Emit(new ReleaseGang(state.Attempt, Rosters.Of(draft), targets.ToImmutable()));
     }
 
     /// <summary>The declared order: spare, or another recreate, for who is missing; then recreate all; then fail.</summary>

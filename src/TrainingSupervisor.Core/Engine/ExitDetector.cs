@@ -11,7 +11,7 @@ internal static class ExitDetector
         var attempt = pod.Target;
         // While the gang gathers for an attempt, ends of an older one are consequences that join the recovery under way.
         var counts = agent.Attempt == attempt || (draft.State.Stage == Stage.Barrier && agent.Attempt < attempt);
-        if (agent is { Phase: AgentPhase.Exited, Exit: { } exit } && counts && exit.Code != 0)
+        if (agent is { Phase: AgentPhase.Exited, Exit: { PodEnding: false } exit } && counts && exit.Code != 0)
         {
             return Classify(pod, exit);
         }

@@ -19,6 +19,9 @@ internal sealed record RestartWorker(string Pod, string PodUid, int Attempt, boo
 /// <summary>Open the barrier for all of these at once. Ranks are by Pod name; the roster is the same for all.</summary>
 internal sealed record ReleaseGang(int Attempt, Roster Roster, ImmutableArray<ReleaseTarget> Targets) : GangEffect;
 
+/// <summary>Have the agents of workers that run on in an older attempt write this roster into their files: others have moved.</summary>
+internal sealed record TellRoster(Roster Roster, ImmutableArray<ReleaseTarget> Targets) : GangEffect;
+
 internal sealed record ReleaseTarget(string Pod, string PodUid, int Rank);
 
 internal sealed record QuiesceWorker(string Pod, string PodUid, int Attempt, int Signal, TimeSpan Deadline) : GangEffect;

@@ -112,6 +112,7 @@ internal sealed class GangLoop : IAsyncDisposable
                 _agents!.Release(release);
                 Post(new ReleaseSent(release.Attempt));
                 break;
+            case TellRoster tell: _agents!.Tell(tell); break;
             case QuiesceWorker quiesce: _agents!.Quiesce(quiesce); break;
             case HaltAgent halt: _agents!.Halt(halt); break;
             case RunCommand run: _agents!.Run(run); break;

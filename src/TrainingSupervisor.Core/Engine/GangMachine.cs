@@ -41,6 +41,8 @@ internal static class GangMachine
             History = record.History,
             Outcome = record.Outcome,
             LastAdvance = now,
+            // Their agents say which roster they have.
+            RosterAttempt = record.Targets.IsEmpty ? 0 : record.Attempt,
         };
         var draft = new GangDraft(state, now);
         draft.ExpectPodsOf(record);

@@ -102,6 +102,9 @@ internal sealed record GangState
     /// <summary>Of the recovery under way, until its books are closed.</summary>
     public RecoveryTiming? Timing { get; init; }
     public RecoveryTiming? LastTiming { get; init; }
+
+    /// <summary>The last attempt in which a worker of some cell got another Pod; 0 if the others need not be told.</summary>
+    public int RosterAttempt { get; init; }
     public string? Outcome { get; init; }
     public bool Stopping { get; init; }
 

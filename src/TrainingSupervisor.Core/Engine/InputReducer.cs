@@ -129,7 +129,9 @@ internal static class InputReducer
     {
         if (draft.Find(seen.Pod) is not { } pod || pod.Uid != seen.PodUid) return;
         var advanced = pod.Progress is not { } before || before.Attempt != seen.Progress.Attempt || seen.Progress.Step != before.Step;
-        var next = pod with { Progress = seen.Progress, LastSign = draft.Now };
+        // Told of late, by a watch that was away: it lives, so what the watch showed is over and was answered.
+        var isOver = pod is { Agent.Phase: AgentPhase.Running, Pod: { AllContainersRestarting: false, Phase: PodPhase.Running } };
+        var next = pod with { Progress = seen.Progress, LastSign = draft.Now, RestartCause = isOver ? null : pod.RestartCause };
         draft.Put(next);
         ProgressLearner.Changed(draft, pod, next);
         if (pod.Worker is not null && seen.Progress.Step > draft.State.BestStep) draft.Set(s => s with { BestStep = seen.Progress.Step });
@@ -165,7 +167,7 @@ internal static class InputReducer
     {
         if (draft.Synced) return;
         draft.Set(s => s with { Synced = true });
-        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed || p.Pool.Length > 0 || p.Agent is not null)).ToList())
+        foreach (var pod in draft.Pods.Where(p => p.Pod is null && (p.MayRun || p.Doomed || p is { Pool.Length: > 0, NeedsSaved: 0 } || p.Agent is not null)).ToList())
         {
             // Expected from the record and not in the first full list. In a plan it may simply not have been created yet.
             var planned = !draft.Spec.IsAdopted && draft.State.Stage == Stage.Barrier

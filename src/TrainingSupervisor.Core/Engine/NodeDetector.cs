@@ -10,7 +10,7 @@ internal static class NodeDetector
         if (pod.Gone || pod.HasEnded) return null;
         if (ReportedFailure.OfPod(pod.Pod?.Reported) is { } reported)
         {
-            return FailureDetector.Of(pod, reported.Kind, $"a health system reports: {reported.Evidence}", draft.Now, "annotation");
+            return FailureDetector.Of(pod, reported.Kind, $"a health system reports: {reported.Evidence}", draft.Now, FailureTraits.PodAnnotation);
         }
 
         // A Pod that is on its way out already is told of with its own reason.

@@ -40,7 +40,7 @@ internal static class NodeSigns
     {
         if (ReportedFailure.OfNode(node.Reported) is { } reported)
         {
-            return new FoundSign(reported.Kind, $"a health system reports: {reported.Evidence}", "annotation", IsUrgent: true);
+            return new FoundSign(reported.Kind, $"a health system reports: {reported.Evidence}", FailureTraits.NodeAnnotation, IsUrgent: true);
         }
 
         FoundSign? found = null;

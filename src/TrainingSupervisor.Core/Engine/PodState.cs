@@ -85,6 +85,7 @@ internal sealed record PodState
     public int ReleasedAttempt { get; init; }
     public string? ReleasedInstance { get; init; }
     public DateTimeOffset ReleasedAt { get; init; }
+    public DateTimeOffset RosterTold { get; init; }
 
     /// <summary>The last attempt in which its agent was seen running the worker.</summary>
     public int RanAttempt { get; init; }
@@ -120,6 +121,6 @@ internal sealed record PodState
     public bool Runs(int attempt) => Connected && Agent is { Phase: AgentPhase.Running } a && a.Attempt == attempt;
 
     public bool Finished(int attempt) =>
-        (Agent is { Phase: AgentPhase.Exited, Exit: { Code: 0, NotStarted: false } } a && a.Attempt == attempt)
+        (Agent is { Phase: AgentPhase.Exited, Exit: { Code: 0, NotStarted: false, PodEnding: false } } a && a.Attempt == attempt)
         || (Pod is { Phase: PodPhase.Succeeded, Deleting: false, DisruptionReason: null } && RanAttempt == attempt);
 }

@@ -27,7 +27,10 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>What the gang's diagnostic command said before this was reported (<see cref="GangBuilder.WithHangDiagnostics"/>); empty if there is none.</summary>
     public string Diagnostics { get; init; } = "";
 
-    /// <summary>How it was seen: <c>agent</c>, <c>pod status</c>, <c>node lease</c>, <c>progress</c>, <c>worker</c>, <c>health command</c>, <c>log pattern</c>, <c>deadline</c>.</summary>
+    /// <summary>
+    /// How it was seen: <c>agent</c>, <c>pod status</c>, <c>API server</c>, <c>node lease</c>, <c>node</c>, <c>node condition</c>, <c>node taint</c>, <c>progress</c>,
+    /// <c>worker</c>, <c>health command</c>, <c>log pattern</c>, <c>pod annotation</c>, <c>node annotation</c>, <c>deadline</c>; or whatever reported it from outside.
+    /// </summary>
     public string SeenBy { get; init; } = "";
 
     /// <summary>How far <see cref="At"/> may be off, either way: little where an agent reported it, more where a status or a silence had to tell.</summary>

@@ -2,15 +2,24 @@ namespace TrainingSupervisor;
 
 internal static class FailureTraits
 {
+    /// <summary>How a health system's word was seen (<see cref="Failure.SeenBy"/>).</summary>
+    public const string PodAnnotation = "pod annotation", NodeAnnotation = "node annotation";
+
     /// <summary>The Pod or its node is to blame: the worker needs a new Pod.</summary>
     public static bool BlamesPod(this FailureKind kind) => kind is
         FailureKind.Evicted or FailureKind.Preempted or FailureKind.PodDeleted or FailureKind.NodeLost or FailureKind.AgentLost
         or FailureKind.StartTimeout or FailureKind.BarrierTimeout or FailureKind.ImageUnavailable or FailureKind.InvalidPod
         or FailureKind.Unschedulable or FailureKind.NodeDraining or FailureKind.NodeUnhealthy or FailureKind.RestartStuck;
 
+    /// <summary>Likewise, and an annotation stays on its Pod or Node: a worker that came back there would be reported again.</summary>
+    public static bool BlamesPod(this Failure failure) => failure.Kind.BlamesPod() || failure.IsUnfit || failure.SeenBy is PodAnnotation or NodeAnnotation;
+
     /// <summary>The node is to blame: the new Pod must land elsewhere.</summary>
     public static bool BlamesNode(this FailureKind kind) => kind is
         FailureKind.NodeLost or FailureKind.AgentLost or FailureKind.NodeUnhealthy or FailureKind.NodeDraining;
+
+    /// <summary>Likewise, and what a health system says of the node, whatever kind it names.</summary>
+    public static bool BlamesNode(this Failure failure) => failure.Kind.BlamesNode() || failure.IsUnfit || failure.SeenBy == NodeAnnotation;
 
     /// <summary>It is announced: there is time to save before the worker has to go.</summary>
     public static bool IsNotice(this FailureKind kind) => kind is FailureKind.NodeDraining or FailureKind.Evicted or FailureKind.Preempted;

@@ -47,7 +47,7 @@ internal static class FirstCause
         // Dated by the last sign of life, the next one of which was missed.
         "node lease" => TimeSpan.FromSeconds(2),
         // Health systems look every minute or so.
-        "node" or "node condition" or "node taint" or "annotation" => TimeSpan.FromMinutes(1),
+        "node" or "node condition" or "node taint" or FailureTraits.PodAnnotation or FailureTraits.NodeAnnotation => TimeSpan.FromMinutes(1),
         _ => TimeSpan.FromSeconds(1),
     };
 

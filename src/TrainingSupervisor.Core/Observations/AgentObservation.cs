@@ -15,6 +15,9 @@ internal sealed record AgentObservation
     public required string Instance { get; init; }
     public AgentPhase Phase { get; init; }
     public int Attempt { get; init; }
+
+    /// <summary>The attempt of the roster in its worker's files; 0 if it does not say.</summary>
+    public int RosterAttempt { get; init; }
     public WorkerExit? Exit { get; init; }
 }
 
@@ -26,6 +29,9 @@ internal sealed record WorkerExit
     public string StderrTail { get; init; } = "";
     public bool NotStarted { get; init; }
     public bool OutOfMemory { get; init; }
+
+    /// <summary>It ended on the SIGTERM with which its Pod is ended: why that is done, the Pod tells.</summary>
+    public bool PodEnding { get; init; }
     public DateTimeOffset Started { get; init; }
     public DateTimeOffset Ended { get; init; }
 }

@@ -21,6 +21,8 @@ internal interface IGangAgents : IAsyncDisposable
 
     void Release(ReleaseGang command);
 
+    void Tell(TellRoster command);
+
     void Quiesce(QuiesceWorker command);
 
     void Halt(HaltAgent command);

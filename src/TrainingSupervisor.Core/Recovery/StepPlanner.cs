@@ -74,8 +74,8 @@ internal sealed class StepPlanner
         _state.Spec.Roles.FirstOrDefault(r => r.Name == worker.Role) is { CellSize: > 0 } role ? worker.Index / role.CellSize : 0;
 
     private string? WhyNew(Failure failure, bool isCause, bool avoidNode) =>
-        failure.Kind.BlamesPod() ? $"{failure.Kind} blames the Pod or its node"
-        : failure.IsUnfit ? "the health check says that it may not stay in its Pod"
+        failure.IsUnfit ? "the health check says that it may not stay in its Pod"
+        : failure.BlamesPod() ? $"{failure.Kind} blames the Pod or its node"
         : !isCause ? null
         : avoidNode ? $"the rule for {failure.Kind} avoids the node"
         : _strategy is RecoveryStrategy.RecreateFailed or RecoveryStrategy.ReplaceWithSpare ? $"the strategy gives whoever failed another Pod ({failure.Kind})"

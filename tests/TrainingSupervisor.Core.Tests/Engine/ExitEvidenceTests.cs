@@ -65,6 +65,17 @@ public sealed class ExitEvidenceTests
         Assert.Null(Find(killed with { Connected = false }));
     }
 
+    [Theory]
+    [InlineData(143)]
+    [InlineData(0)]
+    public void Find_AnEndWithItsPod_IsNeitherAFailureNorASuccess(int code)
+    {
+        var pod = Pod(AgentPhase.Exited, new WorkerExit { Code = code, Signal = code > 128 ? code - 128 : 0, PodEnding = true });
+
+        Assert.Null(Find(pod));
+        Assert.False(pod.Finished(3));
+    }
+
     private static Failure? Find(PodState pod) => ExitDetector.Find(new GangDraft(Running, DateTimeOffset.UnixEpoch), pod);
 
     private static PodState Pod(AgentPhase phase, WorkerExit? exit = null) => new()

@@ -144,6 +144,36 @@ public sealed class MoveTests
         Assert.Contains("Xid 79 on GPU 3", LastPlan(world).Cause!.Evidence, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Hang: no step for an hour")]
+    [InlineData("Killed: by its watchdog")]
+    public void Step_HealthSystemReportsANodeWithAnotherKind_TheWorkerLeavesTheNodeOnce(string annotation)
+    {
+        var world = Started(spares: 1);
+        var node = world.PodOf(3).Node!;
+        world.Change(node, n => n.Reported = annotation);
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.NotEqual(node, world.PodOf(3).Node);
+        Assert.True(Quarantine.Holds(world.State, node.Name, world.Now));
+    }
+
+    [Theory]
+    [InlineData("ECC errors in HBM")]
+    [InlineData("ApplicationError: wrong shard")]
+    public void Step_HealthSystemReportsAPod_AnotherPodTakesItsPlaceAtOnce(string annotation)
+    {
+        var world = Started(spares: 1);
+        var pod = world.PodOf(3);
+        world.Annotate(pod, annotation);
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.NotEqual(pod.Name, world.PodOf(3).Name);
+        Assert.Empty(world.State.Quarantined);
+    }
+
     [Fact]
     public void Step_QuarantineOver_NodeIsForgiven()
     {
@@ -224,6 +254,7 @@ public sealed class MoveTests
         Assert.Equal(Stage.Running, world.State.Stage);
         var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
         Assert.Equal("a", spare.Node!.Rack);
+        Assert.DoesNotContain(world.Events, e => e is GangNotice);
         var rank = Enumerable.Range(0, 4).First(r => world.PodOf(r).Node!.Rack == rack);
         world.KillContainer(world.PodOf(rank));
         world.Run(TimeSpan.FromSeconds(10));

@@ -83,6 +83,23 @@ public sealed class RestartDetectorTests
         Assert.Empty(state.Failures);
     }
 
+    [Fact]
+    public void Step_WatchTellsLateOfARestartThatIsOver_ItIsNoCauseOfWhatComesLater()
+    {
+        var world = Started();
+        var pod = world.PodOf(1);
+        var status = pod.Observe();
+        var known = world.State.Pods[pod.Name];
+        var state = world.State;
+        state = GangMachine.Step(state, [new PodSeen(status with { AllContainersRestarting = true, Containers = [Ended("helper", 7, "Error")] })], world.Now).State;
+        state = GangMachine.Step(state, [new PodSeen(status)], world.Now).State;
+        state = GangMachine.Step(state, [new ProgressSeen(pod.Name, known.Uid!, new ProgressObservation(1, 7, 0, "", ""))], world.Now).State;
+        state = GangMachine.Step(state, [new AgentGone(pod.Name, known.Uid!, known.Agent!.Instance, world.Now)], world.Now).State;
+
+        Assert.Equal((Stage.Running, 1), (state.Stage, state.Attempt));
+        Assert.Empty(state.Failures);
+    }
+
     private static World Started()
     {
         var world = new World(1, Specs.Gang().Build(), nodes: 8);

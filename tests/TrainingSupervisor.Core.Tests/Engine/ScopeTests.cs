@@ -38,6 +38,32 @@ public sealed class ScopeTests
         Assert.Equal(Stage.Running, world.State.Stage);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_WorkerOfACellMoves_TheOtherCellsAreToldWhereAndRunOn(bool supervisorDies)
+    {
+        var world = Started(r => r.WithCells(2), g => g.WithPolicy(p => p.OnAny(RecoveryStrategy.RestartCell)), nodes: 8);
+        var others = new[] { world.PodOf(0), world.PodOf(1), world.PodOf(4), world.PodOf(5) };
+        world.KillContainer(world.PodOf(3));
+        if (supervisorDies) world.CrashSupervisor(1000);
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(Stage.Running, world.State.Stage);
+        Assert.Equal([1, 1, 2, 2, 1, 1], Attempts(world));
+        Assert.All(others, p => Assert.Equal(2, p.RosterAttempt));
+    }
+
+    [Fact]
+    public void Step_CellRestartsInPlace_TheOthersAreNotBothered()
+    {
+        var world = Started(r => r.WithCells(2), g => g.WithPolicy(p => p.OnAny(RecoveryStrategy.RestartCell)));
+        world.Exit(world.PodOf(3), 7);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal([1, 1, 2, 2, 1, 1], Enumerable.Range(0, 6).Select(r => world.PodOf(r).RosterAttempt));
+    }
+
     [Fact]
     public void Step_SupervisorDiesAfterACellRestarted_NobodyIsRestarted()
     {

@@ -68,6 +68,14 @@ internal sealed class World
 
     public void Tell(GangInput input) => Post(input);
 
+    /// <summary>A health system annotates the Pod.</summary>
+    public void Annotate(SimPod pod, string text)
+    {
+        pod.Reported = text;
+        pod.Faulty = true;
+        Post(new PodSeen(pod.Observe()));
+    }
+
     public void Add(string node)
     {
         Nodes.Add(new SimNode(node));
@@ -337,6 +345,19 @@ internal sealed class World
                 Must(!Spec.IsAdopted || release.Targets.All(t => Record!.Adopted.ContainsValue($"{t.Pod}/{t.PodUid}")), "a Pod is released that the record does not know");
                 foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
                 break;
+            case TellRoster tell:
+                foreach (var target in tell.Targets)
+                {
+                    ToAgent(target.Pod, target.PodUid, term, pod =>
+                    {
+                        Must(pod.Rank == target.Rank, $"{pod.Name} is told of another's rank");
+                        Must(tell.Roster.Workers.All(w => Pods.ContainsKey(w.Pod)), "a roster names a Pod that is not there");
+                        pod.RosterAttempt = Math.Max(pod.RosterAttempt, tell.Roster.Attempt);
+                        Say(pod);
+                    });
+                }
+
+                break;
             case QuiesceWorker quiesce:
                 Quiesced.Add((Now, quiesce.Pod));
                 ToAgent(quiesce.Pod, quiesce.PodUid, term, pod =>
@@ -416,6 +437,7 @@ internal sealed class World
 
         pod.Phase = AgentPhase.Running;
         pod.Attempt = attempt;
+        pod.RosterAttempt = attempt;
         pod.Rank = rank;
         Say(pod);
     }
@@ -537,7 +559,8 @@ internal sealed class World
         // Silence is noticed late, a closed stream at once.
         After(Random.Next(0, 2) == 0 ? 1 : 3000, () =>
         {
-            if (!pod.Connected) Post(new AgentGone(pod.Name, pod.Uid, instance, sign));
+            // Of a stream that a later one has replaced the gateway says nothing.
+            if (!pod.Connected && pod.CutSince <= sign) Post(new AgentGone(pod.Name, pod.Uid, instance, sign));
         });
     }
 
@@ -549,6 +572,7 @@ internal sealed class World
             Instance = $"{pod.Uid}/{pod.Instance}",
             Phase = pod.Phase,
             Attempt = pod.Attempt,
+            RosterAttempt = pod.RosterAttempt,
             Exit = pod.Exit,
         }));
     }
@@ -614,6 +638,7 @@ internal sealed class SimPod(PodRequest request, string uid)
 
     /// <summary>Its containers do not come back from a restart.</summary>
     public bool NeverBoots { get; set; }
+    public string? Reported { get; set; }
     public bool Removed { get; set; }
     public bool Unschedulable { get; set; }
     public bool Deleting { get; set; }
@@ -624,6 +649,7 @@ internal sealed class SimPod(PodRequest request, string uid)
     public int Restarts { get; set; }
     public AgentPhase Phase { get; set; } = AgentPhase.Waiting;
     public int Attempt { get; set; }
+    public int RosterAttempt { get; set; }
     public int Rank { get; set; } = -1;
     public long Term { get; set; }
     public WorkerExit? Exit { get; set; }
@@ -641,6 +667,7 @@ internal sealed class SimPod(PodRequest request, string uid)
         Node = Node?.Name,
         Phase = PodPhase,
         Deleting = Deleting,
+        Reported = Reported,
         UnschedulableReason = Unschedulable && Node is null ? "Unschedulable" : null,
         UnschedulableMessage = Unschedulable && Node is null ? "0/8 nodes are available" : null,
         Containers = Node is null ? [] :

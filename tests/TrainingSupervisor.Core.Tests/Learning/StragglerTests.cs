@@ -15,6 +15,17 @@ public sealed class StragglerTests
     }
 
     [Fact]
+    public void Step_ReportsOfThreeStepsEach_OnlyStepsAfterTheWarmUpAreCounted()
+    {
+        var gang = Gang();
+        for (long step = 0; step < 60; step += 3) gang.After(2, [.. Enumerable.Range(0, 8).Select(rank => gang.Say(rank, step, own: rank == 3 ? 1.5 : 1))]);
+        var evidence = Assert.Single(gang.Found).Failure.Evidence;
+        var counts = System.Text.RegularExpressions.Regex.Match(evidence, @"(\d+) of the last (\d+) steps");
+
+        Assert.Equal(counts.Groups[1].Value, counts.Groups[2].Value);
+    }
+
+    [Fact]
     [Sees(FailureKind.Straggler)]
     public void Step_OneIsHalfAsSlowAgain_IsReportedOnceWithEvidenceAndNothingElseHappens()
     {

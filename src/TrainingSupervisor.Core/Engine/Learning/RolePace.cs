@@ -71,6 +71,7 @@ internal sealed class RolePace
             pace.Seen += steps;
             if (pace.Seen > WarmUp)
             {
+                steps = Math.Min(steps, pace.Seen - WarmUp);
                 pace.Slow = steps >= 64 ? 0 : pace.Slow << steps;
                 if (own > slow) pace.Slow |= steps >= 64 ? ulong.MaxValue : (1UL << steps) - 1;
                 var clipped = (float)Math.Min(own, median * Clip);
