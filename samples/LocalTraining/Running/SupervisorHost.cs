@@ -97,7 +97,7 @@ internal static class SupervisorHost
             case RecoveryCompleted { Plan.Cause: { } cause } r:
                 say(new SupervisorLine
                 {
-                    Recovery = new RecoveryLine(r.Plan.Attempt, $"{cause.Kind}: {cause.Evidence}", Culprit(cause), r.Plan.Summary, r.Timing),
+                    Recovery = new RecoveryLine(r.Plan.Attempt, $"{cause.Kind}: {cause.Evidence}", Culprit(cause), r.Plan.Summary, r.Timing) { Cost = r.Cost },
                 });
                 break;
             default: break;

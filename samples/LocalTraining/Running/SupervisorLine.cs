@@ -30,6 +30,10 @@ internal sealed record MoveLine(DateTimeOffset At, int Attempt, int Rank, string
 /// <summary>A worker's own work is persistently slower than its peers'.</summary>
 internal sealed record StragglerLine(DateTimeOffset At, int Rank, string Who, string Evidence);
 
-internal sealed record RecoveryLine(int Attempt, string Cause, string Culprit, string Plan, RecoveryTiming Timing);
+internal sealed record RecoveryLine(int Attempt, string Cause, string Culprit, string Plan, RecoveryTiming Timing)
+{
+    /// <summary>What it did cost, beside what was expected.</summary>
+    public string Cost { get; init; } = "";
+}
 
 internal sealed record ResultLine(string Phase, string Outcome, int Attempts);

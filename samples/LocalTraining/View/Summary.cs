@@ -22,6 +22,7 @@ internal static class Summary
     /// <summary>What moved, who was slow, and what all of it cost.</summary>
     public static IEnumerable<string> Lines(RunState run, IReadOnlyList<LossLine> losses)
     {
+        foreach (var r in run.Recoveries().Where(r => r.Cost.Length > 0)) yield return $"attempt {r.Attempt}: {r.Cost}";
         foreach (var move in run.Moves()) yield return $"moved in attempt {move.Attempt}: {run.Words(move)}";
         foreach (var s in run.Stragglers()) yield return $"straggler: rank {s.Rank}, {s.Who}: {s.Evidence}";
         var resumed = Enumerable.Range(2, Math.Max(0, run.PlannedAttempt - 1)).Select(a => Resumption.In(losses, a)).OfType<Resumption>().ToList();

@@ -31,11 +31,12 @@ public sealed class ViewTests
         run.Take(new SupervisorLine { PlannedAttempt = 2 });
         run.Take(new SupervisorLine { Move = Runs.Move(2) });
         run.Take(new SupervisorLine { Straggler = new StragglerLine(Runs.Start, 3, "trainer-3 on node-3", "twice its peers' time") });
-        run.Take(new SupervisorLine { Recovery = Runs.Recovery(2) with { Cause = "NodeDraining: the node goes", Culprit = "trainer-1 on node-1" } });
+        run.Take(new SupervisorLine { Recovery = Runs.Recovery(2) with { Cause = "NodeDraining: the node goes", Culprit = "trainer-1 on node-1", Cost = "restart 0.7 s (expected 0.8 s)" } });
         LossLine[] losses = [new(1, 4, 1), new(2, 4, 1), new(3, 4, 2)];
 
         Assert.Equal(
             [
+                "attempt 2: restart 0.7 s (expected 0.8 s)",
                 "moved in attempt 2: rank 1: spare llm-trainer-spare-1 on node-99 takes over from llm-trainer-1-1 on node-1",
                 "straggler: rank 3, trainer-3 on node-3: twice its peers' time",
                 "drained node: trainer-1 on node-1 moved after step 2, no step lost",
