@@ -132,6 +132,7 @@ internal static class Barrier
             Scope = next.Scope,
             AvoidNodes = next.AvoidNodes,
             Decision = decision,
+            Estimate = steps.SequenceEqual(plan.Steps) ? plan.Estimate : next.Estimate,
         };
         draft.Decided = grown;
         if (plan.Attempt > 1) draft.Set(s => s with { Recoveries = GangDecisions.Remember(s, decided, plan.Attempt, draft.Now) });

@@ -9,7 +9,7 @@ internal static class Spares
     public static bool CanServe(GangState state, PodState spare, DateTimeOffset now) =>
         spare.Worker is null && spare.Arrived(int.MaxValue) && !Quarantine.Holds(state, spare.Node ?? "", now)
         && (spare.Node is not { } name || state.Nodes.GetValueOrDefault(name)?.Sign is null)
-        && spare.Pod is { Deleting: false, DisruptionReason: null };
+        && spare.Pod is { Deleting: false, DisruptionReason: null } seen && ReportedFailure.OfPod(seen.Reported) is null;
 
     /// <summary>Whether this spare may take over a worker that was on that node: one of a labelled pool serves nodes with the same label.</summary>
     public static bool Fits(GangState state, RoleSpec role, PodState spare, string? node)

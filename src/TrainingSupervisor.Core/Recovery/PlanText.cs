@@ -53,7 +53,9 @@ internal static class PlanText
     public static string Cost(RecoveryEstimate? expected, RecoveryTiming timing)
     {
         var guess = expected is { Learned: false } ? ", a first guess" : "";
-        var restart = timing.Restart is { } took ? $"restart {Seconds(took)}{(expected is null ? "" : $" (expected {Seconds(expected.Restart)}{guess})")}" : "no restart";
+        // Of a recovery that another supervisor has begun nobody knows the first command's moment.
+        var took = timing.Restart is { } known ? Seconds(known) : "not timed";
+        var restart = $"restart {took}{(expected is null ? "" : $" (expected {Seconds(expected.Restart)}{guess})")}";
         if (timing.StepsRepeated is not { } steps) return restart;
         var work = timing.WorkRepeated is { } again && steps > 0 ? $", {Seconds(again)}" : "";
         return $"{restart}; {steps} step{(steps == 1 ? "" : "s")} again{work}{(expected is null ? "" : $" (expected {Seconds(expected.LostWork)})")}";

@@ -69,10 +69,18 @@ internal static class RecoveryPlanner
         var save = !saves ? TimeSpan.Zero : costs.Save ?? (plan.QuiesceDeadline < FirstSave ? plan.QuiesceDeadline : FirstSave);
         var steps = plan.Steps.Where(s => s.InScope).Select(s => s.Step).Distinct().ToList();
         var restart = save + steps.Select(costs.Of).DefaultIfEmpty().Max();
+        restart = Longest(restart, plan.NotBefore - now, Fence(state, plan, now));
+        var learned = steps.TrueForAll(costs.Knows) && (!saves || costs.Save is not null);
+        // A plan that changes while it is carried out: what has passed counts, and no work has been done since.
+        if (plan.Attempt == state.Attempt && state is { Plan.Estimate: { } first, Timing.Commanded: { } commanded })
+        {
+            return new RecoveryEstimate(now - commanded + restart, first.LostWork, learned);
+        }
+
         var since = state.CheckpointAt ?? (state.Stage == Stage.Running ? state.StageSince : now);
-        var lost = saves || plan.Attempt <= 1 ? TimeSpan.Zero : now - since;
-        return new RecoveryEstimate(
-            Longest(restart, plan.NotBefore - now, Fence(state, plan, now)), Longest(lost), steps.TrueForAll(costs.Knows) && (!saves || costs.Save is not null));
+        // While a gang hangs it does nothing that could be lost.
+        var until = state.Reach.Attempt == state.Attempt ? state.Reach.LastAt : now;
+        return new RecoveryEstimate(restart, saves || plan.Attempt <= 1 ? TimeSpan.Zero : Longest(until - since), learned);
     }
 
     /// <summary>How long nobody may start because a replaced Pod that nothing is heard of may still run its worker.</summary>

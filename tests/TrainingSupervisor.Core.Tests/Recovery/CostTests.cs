@@ -114,6 +114,36 @@ public sealed class CostTests
     }
 
     [Fact]
+    public void Estimate_PlanGrowsWithinItsRecovery_CountsFromTheFirstCommand()
+    {
+        var world = Started(spares: 1, more: g => g.WithFence(TimeSpan.FromSeconds(15)));
+        var dead = world.PodOf(1).Node!;
+        world.Kill(dead);
+        world.Exit(world.PodOf(2), 13);
+        world.Run(TimeSpan.FromSeconds(40));
+        var plans = world.Events.OfType<RecoveryPlanned>().Where(p => p.Plan.Attempt == 2).Select(p => p.Plan).ToList();
+
+        Assert.Equal((FailureKind.ApplicationError, FailureKind.NodeLost), (plans[0].Cause!.Kind, plans[^1].Cause!.Kind));
+        Assert.Equal(TimeSpan.FromSeconds(2), plans[0].Estimate!.Restart);
+        Assert.InRange(plans[^1].Estimate!.Restart - world.State.Timing!.Restart!.Value, TimeSpan.FromSeconds(-1.5), TimeSpan.FromSeconds(1.5));
+        Assert.Equal(plans[0].Estimate!.LostWork, plans[^1].Estimate!.LostWork);
+    }
+
+    [Fact]
+    public void Estimate_GangHangs_CountsOnlyWhatWasDone()
+    {
+        var world = Started();
+        Train(world, 1, 30, TimeSpan.FromSeconds(2));
+        Saved(world, 30);
+        Train(world, 31, 32, TimeSpan.FromSeconds(2));
+        world.Run(TimeSpan.FromSeconds(120));
+        var plan = world.Events.OfType<RecoveryPlanned>().Last(p => p.Plan.Cause is not null).Plan;
+
+        Assert.Equal(FailureKind.Hang, plan.Cause!.Kind);
+        Assert.InRange(plan.Estimate!.LostWork, TimeSpan.FromSeconds(3.9), TimeSpan.FromSeconds(4.1));
+    }
+
+    [Fact]
     public void Estimate_NodeIsLost_CountsTheFence()
     {
         var world = Started(spares: 1, more: g => g.WithFence(TimeSpan.FromSeconds(15)));
