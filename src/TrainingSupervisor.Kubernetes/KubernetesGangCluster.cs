@@ -110,6 +110,19 @@ internal sealed class KubernetesGangCluster(IKubernetes client, IKubernetesHttp 
         }
     }
 
+    public async Task MarkNodeAsync(GangSpec spec, string node, bool quarantined, CancellationToken cancellationToken)
+    {
+        var there = await calls.RunAsync(Permissions.Of("get", "nodes"), HttpStatusCode.NotFound, t => client.CoreV1.ReadNodeAsync(node, cancellationToken: t), cancellationToken);
+        var key = NodeMarks.Key(spec);
+        var taints = there?.Spec.Taints ?? [];
+        if (there is null || taints.Any(t => t.Key == key) == quarantined) return;
+        V1Taint[] wanted = quarantined ? [.. taints, new V1Taint { Key = key, Effect = NodeMarks.Effect }] : [.. taints.Where(t => t.Key != key)];
+        // The list is replaced as a whole: with the version that it was read in, so that no other's taint is lost.
+        var patch = KubernetesJson.Serialize(new { metadata = new { resourceVersion = there.Metadata.ResourceVersion }, spec = new { taints = wanted } });
+        await calls.RunAsync(Permissions.Of("patch", "nodes"), HttpStatusCode.NotFound,
+            t => client.CoreV1.PatchNodeAsync(new V1Patch(patch, V1Patch.PatchType.MergePatch), node, cancellationToken: t), cancellationToken);
+    }
+
     public async Task DeleteGangAsync(GangSpec spec, CancellationToken cancellationToken)
     {
         var how = new V1DeleteOptions { PropagationPolicy = "Background", Preconditions = new V1Preconditions { Uid = _record!.Metadata.Uid } };

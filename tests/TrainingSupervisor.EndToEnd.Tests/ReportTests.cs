@@ -1,4 +1,5 @@
 using System.Reactive.Subjects;
+using k8s;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace TrainingSupervisor.EndToEnd.Tests;
@@ -11,8 +12,8 @@ public sealed class ReportTests
     public async Task Detector_NamesANode_ItsWorkerMoves()
     {
         using var detector = new Detector();
-        await using var lab = await Lab.StartAsync(4, services: s => s.AddSingleton<IFailureDetector>(detector));
-        var gang = await lab.LaunchAsync(lab.Idle(3));
+        await using var lab = await Lab.StartAsync(3, services: s => s.AddSingleton<IFailureDetector>(detector));
+        var gang = await lab.LaunchAsync(lab.Idle(2));
         await lab.RunningAsync(gang, 1);
         await lab.UntilAsync(() => detector.Says.HasObservers);
         var before = gang.Status.Workers;
@@ -21,7 +22,7 @@ public sealed class ReportTests
         var plan = (await lab.ExpectAsync<RecoveryPlanned>(gang, p => p.Plan.Attempt == 2)).Plan;
 
         Assert.Equal((new WorkerId("w", 1), before[1].Pod, nameof(Detector)), (plan.Cause!.Worker!.Value, plan.Cause.Pod, plan.Cause.SeenBy));
-        Assert.Equal([RecoveryStep.RestartInPlace, RecoveryStep.Recreate, RecoveryStep.RestartInPlace], plan.Steps.Select(s => s.Step));
+        Assert.Equal([RecoveryStep.RestartInPlace, RecoveryStep.Recreate], plan.Steps.Select(s => s.Step));
         Assert.NotEqual(before[1].Node, gang.Status.Workers[1].Node);
     }
 
@@ -36,6 +37,24 @@ public sealed class ReportTests
 
         Assert.Equal((GangPhase.Running, 1), (gang.Status.Phase, gang.Status.Attempt));
         Assert.Throws<ArgumentException>(() => gang.ReportFailure(new Failure(FailureKind.Hang, "", DateTimeOffset.UtcNow) { Worker = new WorkerId("w", 2) }));
+    }
+
+    [EmbeddedFact("the suite's rights do not reach to Nodes")]
+    public async Task Quarantine_ToldToNodes_TaintsTheNodeUntilTheGangIsOver()
+    {
+        await using var lab = await Lab.StartAsync(3);
+        var gang = await lab.LaunchAsync(lab.Idle(2).WithQuarantine(TimeSpan.FromMinutes(10), taintNodes: true));
+        await lab.RunningAsync(gang, 1);
+        var node = gang.Status.Workers[1].Node!;
+        gang.ReportFailure(new Failure(FailureKind.NodeUnhealthy, "Xid 79", DateTimeOffset.UtcNow) { Node = node });
+        using var client = lab.CreateClient();
+        async Task<bool> IsTaintedAsync(CancellationToken token) =>
+            (await client.CoreV1.ReadNodeAsync(node, cancellationToken: token)).Spec.Taints?.Any(t => t.Key == $"{gang.Name}.{lab.Cluster.Namespace}.quarantine.training-supervisor.dev/node-failed") == true;
+        await lab.UntilAsync(IsTaintedAsync);
+        await lab.RunningAsync(gang, 2);
+        await gang.StopAsync().WaitAsync(lab.Cluster.Patience);
+
+        Assert.False(await IsTaintedAsync(default));
     }
 
     private sealed class Detector : IFailureDetector, IDisposable

@@ -34,6 +34,9 @@ internal sealed record HaltAgent(string Pod, string PodUid, int ExitCode, TimeSp
 /// </summary>
 internal sealed record RunCommand(string Pod, string PodUid, string Id, ImmutableArray<string> Command, TimeSpan Timeout) : GangEffect;
 
+/// <summary>Put the gang's taint on this Node, or take it away; already so is success.</summary>
+internal sealed record MarkNode(string Node, bool Quarantined) : GangEffect;
+
 /// <summary>Delete the gang record, and with it all that it owns.</summary>
 internal sealed record DeleteGang : GangEffect;
 

@@ -119,6 +119,7 @@ internal sealed class GangLoop : IAsyncDisposable
             case SaveRecord save: _saves.Writer.TryWrite(save); break;
             case CreatePod create: Call(create, _cluster.CreatePodAsync(_state.Spec, create.Request, cancellationToken)); break;
             case DeletePod delete: Call(delete, _cluster.DeletePodAsync(_state.Spec, delete.Name, delete.Uid, delete.Force, cancellationToken)); break;
+            case MarkNode mark: Call(mark, _cluster.MarkNodeAsync(_state.Spec, mark.Node, mark.Quarantined, cancellationToken)); break;
             case DeleteGang delete: Call(delete, _cluster.DeleteGangAsync(_state.Spec, cancellationToken)); break;
             default: throw new InvalidOperationException($"No one knows how to do {effect.GetType().Name}.");
         }

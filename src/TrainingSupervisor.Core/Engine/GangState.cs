@@ -53,6 +53,9 @@ internal sealed record GangState
     /// <summary>Nodes that have failed, also those that are forgiven by now: see <see cref="Quarantine"/>.</summary>
     public ImmutableSortedDictionary<string, QuarantinedNode> Quarantined { get; init; } = ImmutableSortedDictionary<string, QuarantinedNode>.Empty;
 
+    /// <summary>Nodes whose taint was asked for, or was asked to go, and when that may be said again.</summary>
+    public ImmutableSortedDictionary<string, DateTimeOffset> MarksAsked { get; init; } = ImmutableSortedDictionary<string, DateTimeOffset>.Empty;
+
     /// <summary>The roles that have fewer workers than described, and how many: the gang has shrunk.</summary>
     public ImmutableSortedDictionary<string, int> Shrunk { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 

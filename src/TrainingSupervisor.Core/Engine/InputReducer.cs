@@ -194,6 +194,9 @@ internal static class InputReducer
             case DeletePod delete when draft.Find(delete.Name) is { } pod:
                 draft.Put(pod with { DeleteFailed = true, TryAgainAt = draft.Now + PodKeeper.Retry });
                 break;
+            case MarkNode mark:
+                if (failed.Fatal) draft.Set(s => s with { MarksAsked = s.MarksAsked.SetItem(mark.Node, DateTimeOffset.MaxValue) });
+                break;
             default:
                 break;
         }

@@ -22,6 +22,7 @@ internal static class Reconciler
             Advance(draft);
         }
         while (draft.State.Stage != before);
+        NodeMarks.Run(draft);
         PodKeeper.Run(draft);
     }
 

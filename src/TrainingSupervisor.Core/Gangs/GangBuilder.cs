@@ -171,7 +171,11 @@ public sealed class GangBuilder
 
     /// <summary>Sets how long new Pods avoid a node that has failed. Default one hour; each further failure within a day doubles it.</summary>
     /// <param name="period">Zero or more; zero avoids the node in the recovery at hand only.</param>
-    public GangBuilder WithQuarantine(TimeSpan period) => With(_spec with { QuarantinePeriod = period });
+    /// <param name="taintNodes">
+    /// Whether the Node is told, too: it gets the taint <c>GANG.NAMESPACE.quarantine.training-supervisor.dev/node-failed:NoSchedule</c>, which keeps everybody's new
+    /// Pods away, until it is forgiven or the gang is over. Needs the rights in deploy/role-quarantine.yaml. Default false: Nodes are not touched.
+    /// </param>
+    public GangBuilder WithQuarantine(TimeSpan period, bool taintNodes = false) => With(_spec with { QuarantinePeriod = period, QuarantineTaints = taintNodes });
 
     /// <summary>Adds a condition of Nodes that means trouble, besides the built-in ones.</summary>
     /// <param name="type">The condition's type.</param>

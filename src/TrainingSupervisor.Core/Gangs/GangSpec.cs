@@ -75,6 +75,9 @@ public sealed record GangSpec
     /// <summary>How long new Pods avoid a node that has failed, the first time; zero for not beyond the recovery at hand.</summary>
     public TimeSpan QuarantinePeriod { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>Whether a node in quarantine also gets a taint, so that other gangs' and everybody's new Pods avoid it. Default false.</summary>
+    public bool QuarantineTaints { get; init; }
+
     /// <summary>What on a Node means that it is broken or about to go, besides what is known of itself.</summary>
     public ImmutableArray<NodeSign> NodeSigns { get; init; } = [];
 

@@ -44,6 +44,7 @@ internal static partial class GangValidator
         Check(spec.QuiesceSignal is > 0 and < 65, "quiesce.signal", $"{spec.QuiesceSignal} is no signal; use 1 to 64.");
         Check(spec.RestartDeadline > TimeSpan.Zero, "restartDeadline", $"{spec.RestartDeadline} must be more than zero.");
         Check(spec.QuarantinePeriod >= TimeSpan.Zero, "quarantine", $"{spec.QuarantinePeriod} must not be negative.");
+        Check(!spec.QuarantineTaints || spec.QuarantinePeriod > TimeSpan.Zero, "quarantine.taintNodes", "Without a period there is nothing to tell the Nodes; give one, or leave this out.");
         for (var i = 0; i < spec.NodeSigns.Length; i++)
         {
             var sign = spec.NodeSigns[i];

@@ -24,6 +24,9 @@ internal interface IGangCluster : IAsyncDisposable
 
     Task DeletePodAsync(GangSpec spec, string name, string uid, bool force, CancellationToken cancellationToken);
 
+    /// <summary>Puts <see cref="NodeMarks.Key"/> on the Node, or takes it away. A Node that is gone is success.</summary>
+    Task MarkNodeAsync(GangSpec spec, string node, bool quarantined, CancellationToken cancellationToken);
+
     /// <summary>Deletes the record with background propagation; its Pods, Secret and Service go with it.</summary>
     Task DeleteGangAsync(GangSpec spec, CancellationToken cancellationToken);
 }

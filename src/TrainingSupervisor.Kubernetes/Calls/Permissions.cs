@@ -19,6 +19,11 @@ internal static class Permissions
         ("coordination.k8s.io", "leases", false, NodeLeases, ["list", "watch"]),
     ];
 
+    /// <summary>Asked for only by gangs that mark nodes in quarantine; deploy/role-quarantine.yaml grants it.</summary>
+    private static readonly (string Group, string Resource, bool ClusterWide, string? Namespace, string[] Verbs) Marks = ("", "nodes", true, null, ["get", "patch"]);
+
+    public static IEnumerable<Permission> ToMarkNodes => Marks.Verbs.Select(verb => new Permission(verb, Marks.Resource, "", Marks.Group, Marks.ClusterWide));
+
     /// <summary>All of them, for gangs in a namespace.</summary>
     public static IEnumerable<Permission> All(string ns) =>
         Table.SelectMany(row => row.Verbs.Select(verb => new Permission(verb, row.Resource, row.ClusterWide ? "" : row.Namespace ?? ns, row.Group, row.ClusterWide)));
@@ -26,7 +31,7 @@ internal static class Permissions
     /// <summary>One of them; what is not in the table cannot be asked for.</summary>
     public static Permission Of(string verb, string resource, string ns = "")
     {
-        foreach (var row in Table)
+        foreach (var row in Table.Append(Marks))
         {
             if (row.Resource != resource || (row.Namespace ?? ns) != ns || !row.Verbs.Contains(verb)) continue;
             return new Permission(verb, resource, ns, row.Group, row.ClusterWide);

@@ -235,6 +235,50 @@ public sealed class MoveTests
         Assert.NotEqual(lost.Name, world.State.Workers[1]);
     }
 
+    [Fact]
+    public void Step_QuarantineThatIsToldToNodes_MarksTheNodeAndTakesTheMarkAway()
+    {
+        var world = Started(spares: 1, more: g => g.WithQuarantine(TimeSpan.FromMinutes(10), taintNodes: true));
+        var lost = world.PodOf(1).Node!;
+        world.Partition(lost);
+        world.Run(TimeSpan.FromSeconds(15));
+        world.Heal(lost);
+        world.Run(TimeSpan.FromMinutes(9));
+        Assert.Contains("llm.default.quarantine.training-supervisor.dev/node-failed:NoSchedule", lost.Taints);
+        world.Run(TimeSpan.FromMinutes(2));
+
+        Assert.Empty(lost.Taints);
+        Assert.Equal([(lost.Name, true), (lost.Name, false)], world.Marks.Select(m => (m.Mark.Node, m.Mark.Quarantined)));
+    }
+
+    [Fact]
+    public void Step_GangIsStopped_TakesItsMarksAway()
+    {
+        var world = Started(spares: 1, more: g => g.WithQuarantine(TimeSpan.FromMinutes(10), taintNodes: true));
+        var sick = world.PodOf(1).Node!;
+        world.Change(sick, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "") { Status = true }]);
+        world.Run(TimeSpan.FromSeconds(30));
+        Assert.NotEmpty(sick.Taints);
+        world.Stop();
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(Stage.Ended, world.State.Stage);
+        Assert.Empty(sick.Taints);
+    }
+
+    [Fact]
+    public void Step_MarkingIsRefused_IsNotAskedAgain()
+    {
+        var world = Started(spares: 1, more: g => g.WithQuarantine(TimeSpan.FromMinutes(10), taintNodes: true));
+        var sick = world.PodOf(1).Node!;
+        world.RefusesMarks = true;
+        world.Change(sick, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "") { Status = true }]);
+        world.Run(TimeSpan.FromMinutes(5));
+
+        Assert.Single(world.Marks);
+        Assert.Contains(world.Events, e => e is GangNotice { Text: "MarkNode failed: forbidden" });
+    }
+
     [Theory]
     [InlineData("a", RecoveryStep.ReplaceWithSpare)]
     [InlineData("b", RecoveryStep.Recreate)]

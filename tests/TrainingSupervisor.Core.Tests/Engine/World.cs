@@ -58,6 +58,9 @@ internal sealed class World
     public Func<SimPod, RunCommand, (int Code, string Output)> Command { get; set; } = (_, _) => (0, "");
     public double CommandMilliseconds { get; set; } = 2000;
 
+    public List<(DateTimeOffset At, MarkNode Mark)> Marks { get; } = [];
+    public bool RefusesMarks { get; set; }
+
     /// <summary>What a Node says changes, and is told at once.</summary>
     public void Change(SimNode node, Action<SimNode> change)
     {
@@ -370,6 +373,12 @@ internal sealed class World
                     if (!pod.Ran.TryGetValue(run.Id, out var result)) pod.Ran[run.Id] = result = Command(pod, run);
                     After(CommandMilliseconds, () => Post(new CommandRan(pod.Name, pod.Uid, run.Id, result.Code, TimedOut: false, result.Output)));
                 });
+                break;
+            case MarkNode mark:
+                Must(Spec.QuarantineTaints, "a Node is touched, and nobody has asked for that");
+                Marks.Add((Now, mark));
+                if (RefusesMarks) Post(new EffectFailed(mark, "forbidden", Fatal: true));
+                else AtApi(Random.Next(1, 50), () => Change(Nodes.Single(n => n.Name == mark.Node), n => n.Taints = mark.Quarantined ? n.Taints.Add(NodeMarks.Key(Spec) + ":NoSchedule") : n.Taints.Remove(NodeMarks.Key(Spec) + ":NoSchedule")));
                 break;
             case HaltAgent halt:
                 ToAgent(halt.Pod, halt.PodUid, term, pod => End(pod, halt.ExitCode == 0 ? PodPhase.Succeeded : PodPhase.Failed, halt.ExitCode));

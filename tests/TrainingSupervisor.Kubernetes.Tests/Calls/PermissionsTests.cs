@@ -22,7 +22,45 @@ public sealed class PermissionsTests
     public void RoleYaml_GrantsWhatTheCodeAsksForAndNothingElse()
     {
         var asked = Permissions.All("default").Select(p => $"{p.Group}/{p.Resource} {p.Verb} {(p.ClusterWide ? "cluster" : p.Namespace)}").Order(StringComparer.Ordinal);
-        Assert.Equal(asked, Rules().SelectMany(r => r.Rule.ApiGroups.SelectMany(g => r.Rule.Resources.SelectMany(o => r.Rule.Verbs.Select(v => $"{g}/{o} {v} {r.Scope}")))).Order(StringComparer.Ordinal));
+        Assert.Equal(asked, Granted("role.yaml"));
+    }
+
+    [Fact]
+    public void QuarantineRoleYaml_GrantsWhatMarkingNodesAsksForAndNothingElse()
+    {
+        var asked = Permissions.ToMarkNodes.Select(p => $"{p.Group}/{p.Resource} {p.Verb} {(p.ClusterWide ? "cluster" : p.Namespace)}").Order(StringComparer.Ordinal);
+        Assert.Equal(asked, Granted("role-quarantine.yaml"));
+    }
+
+    [Fact]
+    public async Task MarkNode_WithTheRoleForIt_TouchesOnlyItsOwnTaint()
+    {
+        await using var fixture = await Fixture.StartAsync();
+        using var admin = fixture.Cluster.CreateClient();
+        var name = fixture.Cluster.Nodes.First().Name;
+        await fixture.Cluster.Nodes[name].AddTaintAsync(new NodeTaint("dedicated", "training", "NoSchedule"));
+        await using var cluster = fixture.Factory(fixture.Cluster.CreateToken("launcher", [.. Permissions.ToMarkNodes.Select(Allow)])).Create();
+        await cluster.MarkNodeAsync(Fixture.Spec, name, quarantined: true, default);
+        await cluster.MarkNodeAsync(Fixture.Spec, name, quarantined: true, default);
+        var marked = (await admin.CoreV1.ReadNodeAsync(name)).Spec.Taints.Select(t => $"{t.Key}={t.Value}:{t.Effect}").ToList();
+        await cluster.MarkNodeAsync(Fixture.Spec, name, quarantined: false, default);
+        await cluster.MarkNodeAsync(Fixture.Spec, name, quarantined: false, default);
+        var left = (await admin.CoreV1.ReadNodeAsync(name)).Spec.Taints.Select(t => $"{t.Key}={t.Value}:{t.Effect}").ToList();
+        await cluster.MarkNodeAsync(Fixture.Spec, "node-that-is-gone", quarantined: true, default);
+
+        Assert.Equal(["dedicated=training:NoSchedule", "llm.default.quarantine.training-supervisor.dev/node-failed=:NoSchedule"], marked);
+        Assert.Equal(["dedicated=training:NoSchedule"], left);
+        Assert.Equal(2, fixture.Cluster.Requests.Count(r => r is { Resource: "nodes", Verb: "patch" } && r.UserAgent.Length >= 0 && r.Status == 200));
+    }
+
+    [Fact]
+    public async Task MarkNode_WithoutTheRoleForIt_NamesIt()
+    {
+        await using var fixture = await Fixture.StartAsync();
+        await using var cluster = fixture.Factory(fixture.Cluster.CreateToken("launcher", [.. Permissions.All("default").Select(Allow)])).Create();
+        var e = await Assert.ThrowsAsync<RejectedException>(() => cluster.MarkNodeAsync(Fixture.Spec, fixture.Cluster.Nodes.First().Name, quarantined: true, default));
+
+        Assert.Contains(Permissions.Of("get", "nodes").ToRole(), e.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -114,15 +152,18 @@ public sealed class PermissionsTests
         Namespaces = p.ClusterWide ? ["*"] : [p.Namespace],
     };
 
-    private static IEnumerable<(V1PolicyRule Rule, string Scope)> Rules()
+    private static IEnumerable<string> Granted(string file) =>
+        Rules(file).SelectMany(r => r.Rule.ApiGroups.SelectMany(g => r.Rule.Resources.SelectMany(o => r.Rule.Verbs.Select(v => $"{g}/{o} {v} {r.Scope}")))).Order(StringComparer.Ordinal);
+
+    private static IEnumerable<(V1PolicyRule Rule, string Scope)> Rules(string file)
     {
-        foreach (var document in KubernetesYaml.LoadAllFromString(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "deploy", "role.yaml"))))
+        foreach (var document in KubernetesYaml.LoadAllFromString(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "deploy", file))))
         {
             var (rules, scope) = document switch
             {
                 V1Role role => (role.Rules, role.Metadata.NamespaceProperty ?? "default"),
                 V1ClusterRole role => (role.Rules, "cluster"),
-                _ => throw new InvalidOperationException($"what is a {document} doing in role.yaml?"),
+                _ => throw new InvalidOperationException($"what is a {document} doing in {file}?"),
             };
             foreach (var rule in rules) yield return (rule, scope);
         }
