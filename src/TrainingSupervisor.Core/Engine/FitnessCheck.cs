@@ -26,7 +26,14 @@ internal static class FitnessCheck
         for (var rank = 0; rank < draft.State.Workers.Length; rank++)
         {
             var (pod, step) = (draft.AtRank(rank), plan.Steps[rank]);
-            if (!step.InScope || step.OldPod is not null || draft.Spec.Role(pod.Role).HealthCheck is not { } check || !pod.Arrived(plan.Attempt)) continue;
+            if (!step.InScope || step.OldPod is not null || draft.Spec.Role(pod.Role).HealthCheck is not { } check) continue;
+            if (!pod.Arrived(plan.Attempt))
+            {
+                // While its stream is away it cannot answer: its time begins anew when it is back.
+                if (pod.Fitness is { IsOpen: true }) draft.Put(pod with { Fitness = null });
+                continue;
+            }
+
             pod = Ask(draft, pod, check);
             waits |= pod.Fitness!.IsOpen;
             if (pod.Fitness.Problem is { } problem) unfit.Add((pod, problem));

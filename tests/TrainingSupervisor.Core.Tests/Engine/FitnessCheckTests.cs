@@ -5,12 +5,12 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 /// <summary>The health check before a worker is kept: run at the barrier, and whoever fails gets another Pod elsewhere within the same recovery.</summary>
 public sealed class FitnessCheckTests
 {
-    private static World Started(Func<RungBuilder, RungBuilder>? rule = null, int spares = 0)
+    private static World Started(Func<RungBuilder, RungBuilder>? rule = null, int spares = 0, int timeout = 20, int fence = 5)
     {
         var spec = Gang.Create("llm")
             .AddRole("trainer", r => r.WithCount(4).WithSpares(spares).WithImage("train:1").WithCommand("train").WithAgentInImage("/agent")
-                .WithHealthCheck(["check-gpu"], timeout: TimeSpan.FromSeconds(20)))
-            .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1))
+                .WithHealthCheck(["check-gpu"], timeout: TimeSpan.FromSeconds(timeout)))
+            .WithFence(TimeSpan.FromSeconds(fence)).WithHeartbeat(TimeSpan.FromSeconds(1))
             .WithPolicy(p => p.On(FailureKind.ApplicationError, r => (rule ?? (x => x.CheckHealth()))(r.Use(RecoveryStrategy.Hybrid)))).Build();
         var world = new World(1, spec, 8);
         world.Run(TimeSpan.FromSeconds(20));
@@ -102,6 +102,27 @@ public sealed class FitnessCheckTests
         Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
         Assert.NotEqual(mute.Name, world.State.Workers[0]);
         Assert.Contains(world.Events, e => e is FailureDetected { Failure: { Kind: FailureKind.HealthCheckFailed, Evidence: var why } } && why.Contains("did not say", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Barrier_StreamIsAwayForLongDuringTheCheck_ItsTimeBeginsAnew()
+    {
+        var world = Started(timeout: 1, fence: 60);
+        var kept = world.State.Workers.ToList();
+        world.Exit(world.PodOf(1), 3);
+        world.Run(TimeSpan.FromMilliseconds(1000));
+        var cut = world.PodOf(0);
+        Assert.Contains(world.Commands, c => c.Run.Pod == cut.Name);
+        cut.Faulty = true;
+        world.Disconnect(cut);
+        // Longer than the check has to answer, shorter than what makes a silent agent lost.
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal(Stage.Barrier, world.State.Stage);
+        world.Connect(cut);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Equal(kept, world.State.Workers.ToList());
     }
 
     [Fact]

@@ -315,6 +315,7 @@ internal sealed class World
         {
             case Publish p:
                 Events.Add(p.Event);
+                if (p.Event is FailureDetected { Failure: { Kind: FailureKind.HealthCheckFailed } unfit }) Note($"{unfit}");
                 if (p.Event is FailureDetected { Failure: { Kind: FailureKind.NodeLost } lost })
                 {
                     Must(Nodes.Single(n => n.Name == lost.Node).EverFaulty, $"{lost.Node} is healthy and called lost: {lost.Evidence}");
@@ -367,12 +368,16 @@ internal sealed class World
                     After(SaveMilliseconds, () => Post(new QuiesceAnswered(pod.Name, pod.Uid, quiesce.Attempt, Saved: true))));
                 break;
             case RunCommand run:
+                // Who never says what came of it is replaced, and rightly: four losses in a row would do that to a healthy one.
                 Commands.Add((Now, run));
                 ToAgent(run.Pod, run.PodUid, term, pod =>
                 {
                     if (!pod.Ran.TryGetValue(run.Id, out var result)) pod.Ran[run.Id] = result = Command(pod, run);
-                    After(CommandMilliseconds, () => Post(new CommandRan(pod.Name, pod.Uid, run.Id, result.Code, TimedOut: false, result.Output)));
-                });
+                    After(CommandMilliseconds, () =>
+                    {
+                        if (pod.Connected) Post(new CommandRan(pod.Name, pod.Uid, run.Id, result.Code, TimedOut: false, result.Output));
+                    });
+                }, mayBeLost: false);
                 break;
             case MarkNode mark:
                 Must(Spec.QuarantineTaints, "a Node is touched, and nobody has asked for that");
@@ -403,9 +408,9 @@ internal sealed class World
         if (_saves.Count > 0) Write(term);
     });
 
-    private void ToAgent(string name, string uid, long term, Action<SimPod> action)
+    private void ToAgent(string name, string uid, long term, Action<SimPod> action, bool mayBeLost = true)
     {
-        if (Random.NextDouble() < LossRate) return;
+        if (mayBeLost && Random.NextDouble() < LossRate) return;
         After(Random.Next(1, 15), () =>
         {
             var pod = Everything.FirstOrDefault(p => p.Uid == uid);
@@ -551,7 +556,7 @@ internal sealed class World
         if (!pod.Removed && pod.Node is { Healthy: true }) Post(new PodSeen(pod.Observe()));
     }
 
-    private void Connect(SimPod pod)
+    public void Connect(SimPod pod)
     {
         if (!pod.Alive || pod.Node is not { Healthy: true } || !_supervisorUp || pod.Connected) return;
         pod.Connected = true;
