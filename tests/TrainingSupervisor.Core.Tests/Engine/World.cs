@@ -350,12 +350,13 @@ internal sealed class World
                 foreach (var target in release.Targets) ToAgent(target.Pod, target.PodUid, term, pod => Release(pod, release.Attempt, target.Rank));
                 break;
             case TellRoster tell:
+                // One of them may have been deleted by others by now, or while this is under way.
+                Must(tell.Roster.Workers.Select(w => w.Pod).SequenceEqual(State.Workers), "a roster names Pods that are not the workers'");
                 foreach (var target in tell.Targets)
                 {
                     ToAgent(target.Pod, target.PodUid, term, pod =>
                     {
                         Must(pod.Rank == target.Rank, $"{pod.Name} is told of another's rank");
-                        Must(tell.Roster.Workers.All(w => Pods.ContainsKey(w.Pod)), "a roster names a Pod that is not there");
                         pod.RosterAttempt = Math.Max(pod.RosterAttempt, tell.Roster.Attempt);
                         Say(pod);
                     });

@@ -10,7 +10,6 @@ internal static class PodScenarios
     public static IEnumerable<Scenario> All()
     {
         yield return new("container-killed", FailureKind.Killed, "SIGKILL for the container's main process, the agent", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker")) { Steps = Scenario.MoveOne };
-        yield return new("killed-alone", FailureKind.Killed, "the same, in a Pod that goes on with a helper container of the user's", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker")) { Pod = AddHelper, Steps = Scenario.MoveOne };
         yield return new("helper-exit", FailureKind.ApplicationError, "a helper container of the user's exits with 7, for which its own rule restarts all containers", ExitHelperAsync) { Pod = AddHelper };
         yield return new("unordered", FailureKind.UnorderedRestart, "the same, and the watch shows nothing of it", UnseenAsync)
         {
