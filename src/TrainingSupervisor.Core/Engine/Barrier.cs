@@ -8,7 +8,7 @@ namespace TrainingSupervisor.Engine;
 internal static class Barrier
 {
     /// <summary>An agent that has not obeyed for so long is told again.</summary>
-    private static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
 
     public static void Run(GangDraft draft)
     {
@@ -123,6 +123,7 @@ internal static class Barrier
         var next = GangDecisions.Plan(draft.ToState(), decision, failures, plan.Attempt, draft.Now);
         var news = state.Failures.Where(f => f.Pod is not null).Select(f => f.Pod!).ToHashSet();
         var steps = Merge(state, plan.Steps, next.Steps, news);
+        var same = steps.SequenceEqual(plan.Steps);
         var grown = plan with
         {
             Cause = next.Failures[0],
@@ -132,11 +133,11 @@ internal static class Barrier
             Scope = next.Scope,
             AvoidNodes = next.AvoidNodes,
             Decision = decision,
-            Estimate = steps.SequenceEqual(plan.Steps) ? plan.Estimate : next.Estimate,
+            Estimate = same ? plan.Estimate : next.Estimate,
         };
         draft.Decided = grown;
         if (plan.Attempt > 1) draft.Set(s => s with { Recoveries = GangDecisions.Remember(s, decided, plan.Attempt, draft.Now) });
-        if (steps.SequenceEqual(plan.Steps))
+        if (same)
         {
             // A consequence of what is being answered already: it may change who is to blame, but nothing that the record must know first.
             draft.Set(s => s with { Plan = grown });
@@ -239,7 +240,7 @@ internal static class Barrier
     private static void Release(GangDraft draft, ImmutableArray<string> pods)
     {
         var state = draft.State;
-        var ranks = state.Workers.Index().ToDictionary(w => w.Item, w => w.Index, StringComparer.Ordinal);
+        var ranks = state.Ranks();
         var targets = ImmutableArray.CreateBuilder<ReleaseTarget>(pods.Length);
         foreach (var name in pods)
         {

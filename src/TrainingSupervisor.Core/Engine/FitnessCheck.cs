@@ -8,11 +8,6 @@ namespace TrainingSupervisor.Engine;
 /// </summary>
 internal static class FitnessCheck
 {
-    private const string Prefix = "fit-";
-
-    /// <summary>An answer may have been lost with a stream: the agent is asked again, and says what it knows.</summary>
-    private static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
-
     /// <summary>Beyond the command's own timeout, for the way there and back.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
 
@@ -62,11 +57,12 @@ internal static class FitnessCheck
     private static PodState Ask(GangDraft draft, PodState pod, HealthCheck check)
     {
         // A container that came back again since is asked anew; a supervisor that took over asks for the same id, and the agent answers from memory.
-        var id = $"{Prefix}{draft.State.Attempt}-{pod.Agent!.Instance}";
+        var id = $"fit-{draft.State.Attempt}-{pod.Agent!.Instance}";
         var fitness = pod.Fitness?.Id == id ? pod.Fitness : new Fitness(id, draft.Now) { AskedAt = DateTimeOffset.MinValue };
         var deadline = fitness.Since + check.Timeout + Slack;
         if (fitness.IsOpen && draft.Now >= deadline) fitness = fitness with { IsOpen = false, Problem = "its agent did not say what came of it" };
-        if (fitness.IsOpen && draft.Now >= fitness.AskedAt + Repeat)
+        // An answer may have been lost with a stream.
+        if (fitness.IsOpen && draft.Now >= fitness.AskedAt + Barrier.Repeat)
         {
             fitness = fitness with { AskedAt = draft.Now };
             draft.Emit(new RunCommand(pod.Name, pod.Uid!, id, check.Command, check.Timeout));
@@ -74,10 +70,11 @@ internal static class FitnessCheck
 
         if (fitness.IsOpen)
         {
-            draft.WakeAt(fitness.AskedAt + Repeat);
+            draft.WakeAt(fitness.AskedAt + Barrier.Repeat);
             draft.WakeAt(deadline);
         }
 
+        if (fitness == pod.Fitness) return pod;
         pod = pod with { Fitness = fitness };
         draft.Put(pod);
         return pod;

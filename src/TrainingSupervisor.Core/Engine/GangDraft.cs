@@ -202,7 +202,6 @@ internal sealed class GangDraft
 
     public ImmutableArray<GangEffect> Effects()
     {
-        // All of them may have changed: looking for each one's rank would take the square of that.
         Dictionary<string, int>? ranks = null;
         foreach (var (name, before) in _before)
         {
@@ -210,7 +209,7 @@ internal sealed class GangDraft
             {
                 var status = Status(pod, 0);
                 if (before is not null && Status(before, 0) with { Step = status.Step } == status) continue;
-                ranks ??= _state.Workers.Index().ToDictionary(w => w.Item, w => w.Index, StringComparer.Ordinal);
+                ranks ??= _state.Ranks();
                 var rank = ranks.GetValueOrDefault(name, -1);
                 // A Pod that has no place yet is no worker.
                 if (rank >= 0 || !Spec.IsAdopted) Tell(new WorkerChanged(Spec.Name, Now, Status(pod, rank)));

@@ -121,6 +121,9 @@ internal sealed record GangState
 
     public int CountOf(RoleSpec role) => Shrunk.GetValueOrDefault(role.Name, role.Count);
 
+    /// <summary>The rank of each worker's Pod, for whoever asks for many: to look for each one would take the square of their number.</summary>
+    public Dictionary<string, int> Ranks() => Workers.Index().ToDictionary(w => w.Item, w => w.Index, StringComparer.Ordinal);
+
     public WorkerId WorkerAt(int rank)
     {
         foreach (var role in Spec.Roles)

@@ -6,8 +6,6 @@ namespace TrainingSupervisor.Engine;
 /// <summary>Who is where, for those who are released, and for those who run on while a cell beside them recovers.</summary>
 internal static class Rosters
 {
-    private static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
-
     public static Roster Of(GangDraft draft)
     {
         var state = draft.State;
@@ -35,9 +33,9 @@ internal static class Rosters
         {
             var pod = draft.AtRank(rank);
             if (pod is not { Connected: true, Agent: { Phase: AgentPhase.Running, RosterAttempt: > 0 } agent } || agent.RosterAttempt >= since) continue;
-            if (draft.Now < pod.RosterTold + Repeat)
+            if (draft.Now < pod.RosterTold + Barrier.Repeat)
             {
-                draft.WakeAt(pod.RosterTold + Repeat);
+                draft.WakeAt(pod.RosterTold + Barrier.Repeat);
                 continue;
             }
 

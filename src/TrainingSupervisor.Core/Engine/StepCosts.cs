@@ -57,7 +57,6 @@ internal sealed record StepCosts
         if (slowest.Count > 0) draft.Set(s => s with { Costs = costs });
     }
 
-
     private TimeSpan? Learned(RecoveryStep step) => step switch
     {
         RecoveryStep.RestartProcess => RestartProcess,

@@ -61,7 +61,7 @@ internal static class PlanText
         return $"{restart}; {steps} step{(steps == 1 ? "" : "s")} again{work}{(expected is null ? "" : $" (expected {Seconds(expected.LostWork)})")}";
     }
 
-    private static string Seconds(TimeSpan time) => FormattableString.Invariant($"{time.TotalSeconds:0.#} s");
+    public static string Seconds(TimeSpan time) => FormattableString.Invariant($"{time.TotalSeconds:0.#} s");
 
     private static string Of(IEnumerable<string> names)
     {

@@ -11,5 +11,5 @@ public sealed record RecoveryEstimate(TimeSpan Restart, TimeSpan LostWork, bool 
 
     /// <summary>As <c>about 2.1 s, and 37 s of training again</c>.</summary>
     public override string ToString() =>
-        FormattableString.Invariant($"about {Restart.TotalSeconds:0.#} s{(Learned ? "" : " (a first guess)")}, and {LostWork.TotalSeconds:0.#} s of training again");
+        $"about {PlanText.Seconds(Restart)}{(Learned ? "" : " (a first guess)")}, and {PlanText.Seconds(LostWork)} of training again";
 }

@@ -107,7 +107,7 @@ internal sealed class StepPlanner
         var wanted = _strategy == RecoveryStrategy.ReplaceWithSpare || (_strategy != RecoveryStrategy.RecreateGang && bySpare <= anew);
         if (wanted && TakeSpare(role, pod) is { } spare)
         {
-            return new WorkerStep(worker, RecoveryStep.ReplaceWithSpare, $"{why}, and a spare waits at the barrier (about {Seconds(bySpare)}, against {Seconds(anew)} for a new Pod)")
+            return new WorkerStep(worker, RecoveryStep.ReplaceWithSpare, $"{why}, and a spare waits at the barrier (about {PlanText.Seconds(bySpare)}, against {PlanText.Seconds(anew)} for a new Pod)")
             {
                 Pod = spare.Name,
                 OldPod = pod.Name,
@@ -194,6 +194,4 @@ internal sealed class StepPlanner
             steps.Add(new WorkerStep(new WorkerId(role.Name, index), RecoveryStep.ReplaceWithSpare, "the gang grows back, and a spare waits at the barrier") { Pod = spare.Name });
         }
     }
-
-    private static string Seconds(TimeSpan time) => FormattableString.Invariant($"{time.TotalSeconds:0.#} s");
 }
