@@ -5,13 +5,7 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 /// <summary>Failures that are made of time: whoever is late, who it is and what it was waiting for, and nobody before.</summary>
 public sealed class DeadlineTests
 {
-    private static World Started(Action<GangBuilder>? more = null, int nodes = 8)
-    {
-        var world = new World(1, Specs.Gang(4, 0, more).Build(), nodes);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
-        return world;
-    }
+    private static World Started(Action<GangBuilder>? more = null, int nodes = 8) => World.Running(Specs.Gang(4, 0, more).Build(), nodes);
 
     private static List<Failure> Found(World world, FailureKind kind) => [.. world.Events.OfType<FailureDetected>().Select(f => f.Failure).Where(f => f.Kind == kind)];
 

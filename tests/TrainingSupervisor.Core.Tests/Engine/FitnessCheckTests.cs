@@ -12,10 +12,7 @@ public sealed class FitnessCheckTests
                 .WithHealthCheck(["check-gpu"], timeout: TimeSpan.FromSeconds(timeout)))
             .WithFence(TimeSpan.FromSeconds(fence)).WithHeartbeat(TimeSpan.FromSeconds(1))
             .WithPolicy(p => p.On(FailureKind.ApplicationError, r => (rule ?? (x => x.CheckHealth()))(r.Use(RecoveryStrategy.Hybrid)))).Build();
-        var world = new World(1, spec, 8);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((GangPhase.Running, Stage.Running, 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
-        return world;
+        return World.Running(spec);
     }
 
     private static DateTimeOffset Released(World world) =>

@@ -4,14 +4,7 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 
 public sealed class GangMachineTests
 {
-    private static World Started(int workers = 4, int spares = 0, int nodes = 8, int seed = 1, Action<GangBuilder>? more = null)
-    {
-        var world = new World(seed, Specs.Gang(workers, spares, more).Build(), nodes);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal(GangPhase.Running, world.State.Phase);
-        Assert.Equal(Stage.Running, world.State.Stage);
-        return world;
-    }
+    private static World Started(int workers = 4, int spares = 0, int nodes = 8, int seed = 1, Action<GangBuilder>? more = null) => World.Running(Specs.Gang(workers, spares, more).Build(), nodes, seed);
 
     private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
 

@@ -6,13 +6,7 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 /// <summary>Silence: whose it is, and when it is none.</summary>
 public sealed class LossDetectorTests
 {
-    private static World Started(Action<GangBuilder>? more = null)
-    {
-        var world = new World(1, Specs.Gang(4, 0, more).Build(), nodes: 8);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
-        return world;
-    }
+    private static World Started(Action<GangBuilder>? more = null) => World.Running(Specs.Gang(4, 0, more).Build());
 
     private static IEnumerable<Failure> Found(World world) => world.Events.OfType<FailureDetected>().Select(f => f.Failure);
 

@@ -6,13 +6,7 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 /// <summary>Nodes that are about to go or are broken: workers are moved, in time and no sooner; and what is left alone.</summary>
 public sealed class MoveTests
 {
-    private static World Started(int spares = 0, int nodes = 8, Action<GangBuilder>? more = null)
-    {
-        var world = new World(1, Specs.Gang(4, spares, more).Build(), nodes);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((GangPhase.Running, Stage.Running, 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
-        return world;
-    }
+    private static World Started(int spares = 0, int nodes = 8, Action<GangBuilder>? more = null) => World.Running(Specs.Gang(4, spares, more).Build(), nodes);
 
     private static RecoveryPlan LastPlan(World world) => world.Events.OfType<RecoveryPlanned>().Last().Plan;
 

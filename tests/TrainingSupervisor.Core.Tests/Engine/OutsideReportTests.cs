@@ -4,13 +4,7 @@ namespace TrainingSupervisor.Core.Tests.Engine;
 
 public sealed class OutsideReportTests
 {
-    private static World Started()
-    {
-        var world = new World(1, Specs.Gang(4).Build(), 8);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((GangPhase.Running, Stage.Running, 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
-        return world;
-    }
+    private static World Started() => World.Running(Specs.Gang(4).Build());
 
     private static Failure Of(World world, FailureKind kind) => new(kind, "says the fabric manager", world.Now);
 

@@ -67,9 +67,7 @@ public sealed class QuiescenceTests
 
     private static World Started()
     {
-        var world = new World(1, Specs.Gang(4, 1, g => g.WithQuiesce(TimeSpan.FromSeconds(30))).Build(), 8);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        var world = World.Running(Specs.Gang(4, 1, g => g.WithQuiesce(TimeSpan.FromSeconds(30))).Build());
         world.PodOf(2).Faulty = true; // Its node is, as will be reported.
         return world;
     }

@@ -100,13 +100,7 @@ public sealed class RestartDetectorTests
         Assert.Empty(state.Failures);
     }
 
-    private static World Started()
-    {
-        var world = new World(1, Specs.Gang().Build(), nodes: 8);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal(Stage.Running, world.State.Stage);
-        return world;
-    }
+    private static World Started() => World.Running(Specs.Gang().Build());
 
     private static ContainerObservation Ended(string name, int code, string reason) =>
         new() { Name = name, State = ContainerState.Terminated, ExitCode = code, Reason = reason };

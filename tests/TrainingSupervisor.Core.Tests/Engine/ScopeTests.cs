@@ -14,10 +14,7 @@ public sealed class ScopeTests
             })
             .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1));
         more?.Invoke(builder);
-        var world = new World(seed, builder.Build(), nodes);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((GangPhase.Running, Stage.Running), (world.State.Phase, world.State.Stage));
-        return world;
+        return World.Running(builder.Build(), nodes, seed);
     }
 
     private static int[] Attempts(World world) => [.. Enumerable.Range(0, world.State.Workers.Length).Select(r => world.PodOf(r).Attempt)];

@@ -9,10 +9,7 @@ public sealed class SidecarFenceTests
     {
         var builder = Gang.Create("llm").AddRole("trainer", r => r.WithCount(4).WithImage("train:1").WithAgentFromImageVolume("agent:1").AsSidecar())
             .WithHeartbeat(TimeSpan.FromSeconds(1));
-        var world = new World(1, (fence ? builder.WithFence(TimeSpan.FromSeconds(5)) : builder.WithoutFencing()).Build(), nodes: 8);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
-        return world;
+        return World.Running((fence ? builder.WithFence(TimeSpan.FromSeconds(5)) : builder.WithoutFencing()).Build());
     }
 
     private static SimPod CutOff(World world, bool kubeletDead)

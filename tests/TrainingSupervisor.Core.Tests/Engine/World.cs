@@ -31,6 +31,15 @@ internal sealed class World
         Post(new CacheSynced());
     }
 
+    /// <summary>One whose gang runs in its first attempt.</summary>
+    public static World Running(GangSpec spec, int nodes = 8, int seed = 1)
+    {
+        var world = new World(seed, spec, nodes);
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal((GangPhase.Running, Stage.Running, 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
+        return world;
+    }
+
     public Random Random { get; }
     public GangSpec Spec { get; }
     public GangState State { get; private set; }

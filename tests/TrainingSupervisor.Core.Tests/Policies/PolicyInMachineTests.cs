@@ -9,13 +9,7 @@ public sealed class PolicyInMachineTests
 {
     private static readonly TimeSpan Hour = TimeSpan.FromHours(1), Soon = TimeSpan.FromSeconds(8);
 
-    private static World Started(Action<PolicyBuilder> policy, int workers = 4)
-    {
-        var world = new World(1, Specs.Gang(workers, more: g => g.WithPolicy(policy)).Build(), nodes: workers + 4);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal(Stage.Running, world.State.Stage);
-        return world;
-    }
+    private static World Started(Action<PolicyBuilder> policy, int workers = 4) => World.Running(Specs.Gang(workers, more: g => g.WithPolicy(policy)).Build(), workers + 4);
 
     private static void Report(World world, Failure failure)
     {

@@ -7,13 +7,7 @@ namespace TrainingSupervisor.Core.Tests.Recovery;
 /// <summary>What recoveries cost is learned, decides between steps that are equally safe, and is told beside the truth.</summary>
 public sealed class CostTests
 {
-    private static World Started(int spares = 0, Action<GangBuilder>? more = null)
-    {
-        var world = new World(1, Specs.Gang(4, spares, more).Build(), 10);
-        world.Run(TimeSpan.FromSeconds(20));
-        Assert.Equal((GangPhase.Running, Stage.Running, 1), (world.State.Phase, world.State.Stage, world.State.Attempt));
-        return world;
-    }
+    private static World Started(int spares = 0, Action<GangBuilder>? more = null) => World.Running(Specs.Gang(4, spares, more).Build(), 10);
 
     private static void Train(World world, long from, long to, TimeSpan step)
     {
