@@ -11,6 +11,7 @@ internal sealed class Fixture : IAsyncDisposable, ILoggerFactory, ILogger
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly Channel<GangInput> _inputs = Channel.CreateUnbounded<GangInput>();
+    private readonly ConcurrentQueue<(string Part, TaskCompletionSource Came)> _awaited = new();
 
     private Fixture(EmbeddedCluster cluster) => Cluster = cluster;
 
@@ -68,6 +69,14 @@ internal sealed class Fixture : IAsyncDisposable, ILoggerFactory, ILogger
         }
     }
 
+    /// <summary>Ends when something with this in it is logged after the call, at any level but Trace.</summary>
+    public Task LoggedAsync(string part)
+    {
+        var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _awaited.Enqueue((part, came));
+        return came.Task;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
@@ -86,10 +95,15 @@ internal sealed class Fixture : IAsyncDisposable, ILoggerFactory, ILogger
 
     IDisposable? ILogger.BeginScope<TState>(TState state) => null;
 
-    bool ILogger.IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+    bool ILogger.IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
 
     void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (logLevel >= LogLevel.Information) Logged.Enqueue(formatter(state, exception));
+        var message = formatter(state, exception);
+        if (logLevel >= LogLevel.Information) Logged.Enqueue(message);
+        foreach (var (part, came) in _awaited)
+        {
+            if (message.Contains(part, StringComparison.Ordinal)) came.TrySetResult();
+        }
     }
 }
