@@ -41,7 +41,7 @@ public sealed class RecordedNodeTests
     {
         var spec = Gang.Create("job").AddRole("w", r => r.WithImage("i").WithCommand("c").WithAgentInImage("/a")).Build();
         var now = DateTimeOffset.UnixEpoch;
-        return (NodeHealth.Evidence(new GangDraft(GangMachine.Start(spec, 1, restartsInPlace: true, now), now), node), NodeSigns.Of(spec, node));
+        return (NodeHealth.Evidence(GangMachine.Start(spec, 1, restartsInPlace: true, now), node), NodeSigns.Of(spec, node));
     }
 
     private static List<NodeObservation> Read(string recording)

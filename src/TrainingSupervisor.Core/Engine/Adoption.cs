@@ -104,7 +104,7 @@ internal static class Adoption
         // Its name stays taken for as long as its node is away: the controller can make no other until somebody deletes it by force.
         foreach (var pod in idle.Where(p => p is { Gone: false, Connected: false, Pod.Deleting: true } && HasFreePlace(draft, p)))
         {
-            if (draft.NodeOf(pod) is { } node && NodeHealth.IsLost(draft, node) && draft.Find(pod.Name) is { Doomed: false } stuck) draft.Put(stuck with { Doomed = true });
+            if (draft.NodeOf(pod) is { } node && NodeHealth.IsLost(draft.State, node) && draft.Find(pod.Name) is { Doomed: false } stuck) draft.Put(stuck with { Doomed = true });
         }
     }
 

@@ -220,9 +220,9 @@ internal static class Barrier
         var quiet = true;
         foreach (var pod in draft.Pods)
         {
-            if (!(pod.Doomed || pod.Idle) || Quiet.Is(draft, pod)) continue;
+            if (!(pod.Doomed || pod.Idle) || Quiet.Is(draft.State, pod, draft.Now)) continue;
             quiet = false;
-            if (Quiet.FencedAt(draft, pod) is { } fenced) draft.WakeAt(fenced);
+            if (Quiet.FencedAt(draft.State, pod) is { } fenced) draft.WakeAt(fenced);
         }
 
         return quiet;

@@ -80,7 +80,7 @@ internal sealed class GangDraft
     public long Save(bool planInProgress)
     {
         _state = _state with { SaveSequence = _state.SaveSequence + 1, PodsUnsaved = false };
-        var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(this, p))
+        var retired = _pods.Values.Where(p => p is { Doomed: true, MayRun: true, Uid: not null } && !Quiet.Is(_state, p, Now))
             .ToImmutableSortedDictionary(p => p.Name, p => new RetiredPod(p.Uid!, p.Node, p.LastSign) { Role = p.Role });
         Emit(new SaveRecord(_state.SaveSequence, new GangRecord
         {

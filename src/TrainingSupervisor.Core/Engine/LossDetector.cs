@@ -14,7 +14,7 @@ internal static class LossDetector
         if (pod.Connected || pod.Gone || pod.HasEnded || pod.Node is null) return null;
         if (draft.NodeOf(pod) is { } node)
         {
-            if (NodeHealth.Evidence(draft, node) is { } evidence)
+            if (NodeHealth.Evidence(draft.State, node) is { } evidence)
             {
                 var what = pod.Agent is null ? "its agent has never been heard of" : "its agent is silent";
                 return FailureDetector.Of(pod, FailureKind.NodeLost, $"{node.Name} {evidence}, and {what}", pod.LastSign, "node lease");

@@ -87,7 +87,7 @@ internal static class PodKeeper
     {
         if (spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true || NodeDetector.Find(draft, spare) is not null) return true;
         return draft.NodeOf(spare) is { } node
-            && (Quarantine.Holds(draft.State, node.Name, draft.Now) || (!spare.Connected && NodeHealth.IsLost(draft, node)));
+            && (Quarantine.Holds(draft.State, node.Name, draft.Now) || (!spare.Connected && NodeHealth.IsLost(draft.State, node)));
     }
 
     private static void Create(GangDraft draft, PodState pod)
@@ -132,15 +132,15 @@ internal static class PodKeeper
 
         if (pod.Gone || pod.Pod is null)
         {
-            if (Quiet.Is(draft, pod) && !pod.Connected) draft.Forget(pod.Name);
+            if (Quiet.Is(draft.State, pod, draft.Now) && !pod.Connected) draft.Forget(pod.Name);
             return;
         }
 
         // The kubelet of a lost node answers no graceful deletion: one forced deletion, when the fence has passed, saves a request.
-        var lost = !pod.Connected && draft.NodeOf(pod) is { } node && NodeHealth.IsLost(draft, node);
-        if (lost && !Quiet.Is(draft, pod))
+        var lost = !pod.Connected && draft.NodeOf(pod) is { } node && NodeHealth.IsLost(draft.State, node);
+        if (lost && !Quiet.Is(draft.State, pod, draft.Now))
         {
-            if (Quiet.FencedAt(draft, pod) is { } fenced) draft.WakeAt(fenced);
+            if (Quiet.FencedAt(draft.State, pod) is { } fenced) draft.WakeAt(fenced);
             else AskForProof(draft, pod);
             return;
         }

@@ -63,7 +63,7 @@ internal static class Quarantine
     }
 
     private static bool LooksWell(GangDraft draft, NodeObservation node) =>
-        node.Ready == true && !NodeHealth.IsLost(draft, node) && node.Sign is null;
+        node.Ready == true && !NodeHealth.IsLost(draft.State, node) && node.Sign is null;
 
     private static void Forgive(GangDraft draft, string node, string why)
     {

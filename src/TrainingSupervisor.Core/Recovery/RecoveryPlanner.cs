@@ -87,8 +87,8 @@ internal static class RecoveryPlanner
     private static TimeSpan Fence(GangState state, RecoveryPlan plan, DateTimeOffset now) =>
         state.Spec.Fence == TimeSpan.Zero ? TimeSpan.Zero : plan.Steps
             .Select(s => s.OldPod is { } old ? state.Pods.GetValueOrDefault(old) : null)
-            .Where(p => p is { Connected: false, MayRun: true, HasEnded: false })
-            .Select(p => p!.LastSign + state.Spec.Fence + Quiet.FenceMargin - now).DefaultIfEmpty().Max();
+            .Where(p => p is not null && !Quiet.Is(state, p, now))
+            .Select(p => Quiet.FencedAt(state, p!) - now ?? TimeSpan.Zero).DefaultIfEmpty().Max();
 
     private static TimeSpan Longest(params ReadOnlySpan<TimeSpan> times)
     {

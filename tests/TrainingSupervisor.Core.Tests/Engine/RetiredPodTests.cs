@@ -18,7 +18,7 @@ public sealed class RetiredPodTests
         var leaving = new AgentObservation { Instance = "i", Phase = AgentPhase.Leaving, Attempt = 1 };
         state = GangMachine.Step(state, [new AgentSeen("old", "uid", "trainer", "10.0.0.1", "node-1", leaving), new CacheSynced()], Now).State;
 
-        Assert.Equal(quiet, Quiet.Is(new GangDraft(state, Now), state.Pods["old"]));
+        Assert.Equal(quiet, Quiet.Is(state, state.Pods["old"], Now));
     }
 
     [Fact]

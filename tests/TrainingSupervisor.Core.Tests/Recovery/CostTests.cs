@@ -137,12 +137,16 @@ public sealed class CostTests
         Assert.InRange(plan.Estimate!.LostWork, TimeSpan.FromSeconds(3.9), TimeSpan.FromSeconds(4.1));
     }
 
-    [Fact]
-    public void Estimate_NodeIsLost_CountsTheFence()
+    /// <summary>Fence, and the duration of Leases: the fence counts from the renewal that did not come (ADR 7).</summary>
+    [Theory]
+    [InlineData(15, 4)]
+    [InlineData(30, 40)]
+    public void Estimate_NodeIsLost_CountsTheFence(int fence, int lease)
     {
-        var world = Started(spares: 1, more: g => g.WithFence(TimeSpan.FromSeconds(15)));
+        var world = new World(10, Specs.Gang(4, 1, g => g.WithFence(TimeSpan.FromSeconds(fence))).Build(), nodes: 6, lease: TimeSpan.FromSeconds(lease));
+        world.Run(TimeSpan.FromSeconds(20));
         world.Kill(world.PodOf(1).Node!);
-        world.Run(TimeSpan.FromSeconds(40));
+        world.Run(TimeSpan.FromSeconds(fence + lease + 20));
         var plan = world.Events.OfType<RecoveryPlanned>().Last().Plan;
 
         Assert.Equal((FailureKind.NodeLost, Stage.Running), (plan.Cause!.Kind, world.State.Stage));
