@@ -12,7 +12,7 @@ internal static class FailureDetector
             var pod = draft.AtRank(rank);
             if (ExitDetector.Find(draft, pod) is { } exit) Report(draft, exit);
             else if (RestartDetector.Find(draft, pod) is { } restarted) Report(draft, restarted);
-            else if (SidecarDetector.Find(draft, pod) is { } ended) Report(draft, ended);
+            else if (ContainerDetector.Find(draft, pod) is { } ended) Report(draft, ended);
             else if (PodDetector.Find(draft, pod) is { } broken) Report(draft, broken);
             else if (LossDetector.Find(draft, pod) is { } lost) Report(draft, lost);
             else if (NodeDetector.Find(draft, pod) is { } going) Report(draft, going);

@@ -45,7 +45,7 @@ internal static class InputReducer
         if (known?.Uid is { } uid && uid != pod.Uid)
         {
             // Another object under a name that we have used: whoever made it, it is not the Pod that we know.
-            known = known with { Uid = null, Agent = null, Connected = false, RestartCause = null };
+            known = known with { Uid = null, Agent = null, Connected = false, RestartCause = null, AloneSince = null };
         }
 
         if (known is null)
@@ -62,6 +62,7 @@ internal static class InputReducer
             Address = known.Address.Length > 0 ? known.Address : pod.Address ?? "",
             Gone = false,
             RestartCause = known.RestartCause ?? RestartDetector.CauseIn(pod),
+            AloneSince = !ContainerDetector.IsAlone(pod) ? null : known.AloneSince ?? draft.Now,
             Doomed = known.Doomed || (pod.Worker is not null && known is { Worker: null, Idle: false }),
             UnschedulableSince = pod is { Node: null, UnschedulableReason: "Unschedulable" } ? known.UnschedulableSince ?? draft.Now : null,
         });

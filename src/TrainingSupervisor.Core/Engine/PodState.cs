@@ -33,6 +33,9 @@ internal sealed record PodState
     /// </summary>
     public ContainerObservation? RestartCause { get; init; }
 
+    /// <summary>Since when its worker's container is seen to have ended while another of its Pod runs on.</summary>
+    public DateTimeOffset? AloneSince { get; init; }
+
     /// <summary>The attempt that its worker is to run; older than the gang's where a recovery touched other cells only.</summary>
     public int Target { get; init; }
 

@@ -11,7 +11,8 @@ internal static class RestartDetector
     /// <summary>The code with which the agent ends to have all containers restarted: such a restart is ours.</summary>
     public const int RestartExitCode = 88;
 
-    private const string Victim = "RestartingAllContainers";
+    /// <summary>What the kubelet gives as the reason of the end of all other containers.</summary>
+    public const string Victim = "RestartingAllContainers";
 
     /// <summary>The container that caused the restart which this status shows under way; null if it shows none, or ours.</summary>
     public static ContainerObservation? CauseIn(PodObservation pod)

@@ -87,7 +87,7 @@ internal sealed class StepPlanner
         : pod.Gone ? "its Pod is gone"
         : pod.HasEnded ? "its Pod has ended"
         : pod.Pod?.Deleting == true ? "its Pod is being deleted"
-        : SidecarDetector.EndedForGood(_state.Spec, pod) is not null ? "its worker's container has ended and its Pod has no rule to start it again"
+        : ContainerDetector.EndedForGood(_state.Spec, pod) is not null ? "its worker's container has ended and its Pod has no rule to start it again"
         : null;
 
     private WorkerStep StepFor(RoleSpec role, WorkerId worker, PodState pod)

@@ -10,13 +10,21 @@ internal static class PodScenarios
     public static IEnumerable<Scenario> All()
     {
         yield return new("container-killed", FailureKind.Killed, "SIGKILL for the container's main process, the agent", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker")) { Steps = Scenario.MoveOne };
+        yield return new("killed-alone", FailureKind.Killed, "the same, in a Pod that goes on with a helper container of the user's", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker"))
+        {
+            Pod = AddHelper, Steps = Scenario.MoveOne,
+        };
         yield return new("helper-exit", FailureKind.ApplicationError, "a helper container of the user's exits with 7, for which its own rule restarts all containers", ExitHelperAsync) { Pod = AddHelper };
         yield return new("unordered", FailureKind.UnorderedRestart, "the same, and the watch shows nothing of it", UnseenAsync)
         {
             Pod = AddHelper, Steps = "RestartInPlace w-0 w-2, Keep w-1", Alone = true,
         };
         yield return new("oom", FailureKind.OutOfMemory, "the kernel's OOM killer ends the container", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker", outOfMemory: true)) { Steps = Scenario.MoveOne };
-        yield return new("oom-again", FailureKind.OutOfMemory, "the same for the fourth time, and no progress between", RunOutOfMemoryAgainAsync) { Fails = true };
+        yield return new("oom-alone", FailureKind.OutOfMemory, "the same, in a Pod that goes on with a helper container of the user's", p => p.Lab.Embedded.KillContainerAsync(p.Of(1).Pod, "worker", outOfMemory: true))
+        {
+            Pod = AddHelper, Steps = Scenario.MoveOne,
+        };
+        yield return new("oom-again", FailureKind.OutOfMemory, "the kernel's OOM killer for the fourth time, and no progress between", RunOutOfMemoryAgainAsync) { Fails = true };
         yield return new("deleted", FailureKind.PodDeleted, "`kubectl delete pod`", p => p.DeletePodAsync(1)) { Beside = "trap '' TERM;", Steps = Scenario.MoveOne };
         yield return new("deleted-politely", FailureKind.PodDeleted, "the same, and its worker ends with 0 on SIGTERM", p => p.DeletePodAsync(1)) { Beside = "trap 'exit 0' TERM; while :; do sleep 0.1; done;", Steps = Scenario.MoveOne };
         yield return new("evicted", FailureKind.Evicted, "the eviction API, as `kubectl drain` uses it", p => p.Lab.Embedded.EvictPodAsync(p.Of(1).Pod)) { Steps = Scenario.MoveOne };
