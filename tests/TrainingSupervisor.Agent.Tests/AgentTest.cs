@@ -66,7 +66,8 @@ public abstract class AgentTest : IAsyncLifetime
 
     internal RunningAgent Start(string[] command, Action<Dictionary<string, string>>? change, string[]? wrapper = null)
     {
-        return StartProgram([.. wrapper ?? [], Program, "run", "--", .. command], change);
+        // A shell's background jobs ignore SIGINT, and so does all that they start: the tests may be one of these, a container's process 1 never is.
+        return StartProgram(["env", "--default-signal=INT", .. wrapper ?? [], Program, "run", "--", .. command], change);
     }
 
     internal RunningAgent StartProgram(string[] all, Action<Dictionary<string, string>>? change = null)
