@@ -99,11 +99,12 @@ public sealed class TrainingTests : IDisposable
         var faults = Directory.CreateDirectory(_directory["faults"]).FullName;
         File.WriteAllText(Path.Combine(faults, "slow-1-11"), "");
         await TrainAsync("run", steps: 20, faults: faults, delay: 20);
-        double Mean(int rank, Func<int, bool> which) => File.ReadLines(_directory[$"progress-{rank}"]).Select(l => l.Split(' ')).Where(l => l[0] == "step" && which(Number(l[1]))).Average(l => double.Parse(l[2], System.Globalization.CultureInfo.InvariantCulture));
+        double Median(int rank, Func<int, bool> which) => File.ReadLines(_directory[$"progress-{rank}"]).Select(l => l.Split(' ')).Where(l => l[0] == "step" && which(Number(l[1])))
+            .Select(l => double.Parse(l[2], System.Globalization.CultureInfo.InvariantCulture)).Order().ElementAt(4);
 
-        // What a busy machine adds, it adds to all; what the slow rank adds, the others only wait for.
-        Assert.InRange(Mean(1, s => s > 10) / Mean(0, s => s > 10), 1.5, 2.5);
-        Assert.InRange(Mean(1, s => s <= 10) / Mean(0, s => s <= 10), 0.7, 1.4);
+        // What a busy machine adds, it adds to a step here and there; what the slow rank adds, the others only wait for.
+        Assert.InRange(Median(1, s => s > 10) / Median(0, s => s > 10), 1.5, 2.5);
+        Assert.InRange(Median(1, s => s <= 10) / Median(0, s => s <= 10), 0.7, 1.4);
     }
 
     [Fact]
