@@ -20,13 +20,13 @@ internal sealed partial class Program : IDisposable
 
     public Program(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo(file)
+        // A shell's background jobs ignore SIGINT, and so does all that they start: the tests may be one of these.
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", file, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Work.Path,
         };
-        foreach (var argument in arguments) start.ArgumentList.Add(argument);
         start.Environment["TMPDIR"] = _temporary.Path;
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
