@@ -62,8 +62,8 @@ public sealed class GangLoopTests
         rig.Start();
 
         Assert.Equal(1, (await rig.CalledAsync<GangRecord>()).Attempt);
-        Assert.Equal("llm-trainer-0-1", (await rig.CalledAsync<CreatePod>()).Request.Name);
-        Assert.Equal("llm-trainer-1-1", (await rig.CalledAsync<CreatePod>()).Request.Name);
+        string[] created = [(await rig.CalledAsync<CreatePod>()).Request.Name, (await rig.CalledAsync<CreatePod>()).Request.Name];
+        Assert.Equal(["llm-trainer-0-1", "llm-trainer-1-1"], created.Order());
         await rig.EndAsync();
     }
 
