@@ -135,7 +135,7 @@ public sealed class GangLoopTests
         await rig.ToldAsync<GangNotice>(n => n.Text == "CreatePod failed: quota exceeded");
 
         rig.Answer = _ => Task.CompletedTask;
-        Assert.Equal(PodKeeper.Retry + TimeSpan.FromMilliseconds(1), await ArmedWithin(rig, PodKeeper.Retry + TimeSpan.FromMilliseconds(1)));
+        await rig.Clock.ArmedAsync(PodKeeper.Retry + TimeSpan.FromMilliseconds(1));
         await rig.CalledAsync<GangRecord>();
         var first = await rig.CalledAsync<CreatePod>();
         rig.Clock.Advance(PodKeeper.Retry + TimeSpan.FromMilliseconds(1));
@@ -186,12 +186,12 @@ public sealed class GangLoopTests
         {
             await rig.CalledAsync<GangRecord>();
             await rig.ToldAsync<GangNotice>(n => n.Text == "SaveRecord failed: 503");
-            Assert.Equal(TimeSpan.FromSeconds(seconds), await rig.Clock.ArmedAsync());
+            await rig.Clock.ArmedAsync(TimeSpan.FromSeconds(seconds));
             rig.Clock.Advance(TimeSpan.FromSeconds(seconds));
         }
 
         await rig.CalledAsync<GangRecord>();
-        Assert.Equal(TimeSpan.FromSeconds(15), await rig.Clock.ArmedAsync());
+        await rig.Clock.ArmedAsync(TimeSpan.FromSeconds(15));
         rig.Answer = _ => Task.CompletedTask;
         rig.Clock.Advance(TimeSpan.FromSeconds(15));
         await rig.CalledAsync<GangRecord>();
@@ -207,7 +207,7 @@ public sealed class GangLoopTests
         rig.Start();
         var serial = await LoseSpareAsync(rig);
         await rig.CalledAsync<GangRecord>();
-        Assert.Equal(TimeSpan.FromSeconds(1), await ArmedWithin(rig, TimeSpan.FromSeconds(1)));
+        await rig.Clock.ArmedAsync(TimeSpan.FromSeconds(1));
         await LoseSpareAsync(rig);
         rig.Answer = _ => Task.CompletedTask;
         rig.Clock.Advance(TimeSpan.FromSeconds(1));
@@ -322,15 +322,6 @@ public sealed class GangLoopTests
     {
         var pod = rig.Loop.State.Pods[rig.Loop.State.Workers[rank]];
         return new FailureReported(new Failure(FailureKind.ApplicationError, "exit code 3", rig.Clock.GetUtcNow()) { Worker = pod.Worker, Pod = pod.Name, Node = pod.Node });
-    }
-
-    private static async Task<TimeSpan> ArmedWithin(LoopRig rig, TimeSpan wanted)
-    {
-        while (true)
-        {
-            var armed = await rig.Clock.ArmedAsync();
-            if (armed <= wanted) return armed;
-        }
     }
 
     /// <summary>A spare is gone, and the record is to be written with the name of another. The serial of the last one before.</summary>

@@ -139,5 +139,13 @@ internal sealed class LoopRig : IGangCluster
         }
 
         public Task<TimeSpan> ArmedAsync() => _armed.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+
+        /// <summary>Until just this is armed: what passes while a step is done makes that one costly, and another wait comes between.</summary>
+        public async Task ArmedAsync(TimeSpan wanted)
+        {
+            while (await ArmedAsync() != wanted)
+            {
+            }
+        }
     }
 }
