@@ -36,7 +36,15 @@ internal sealed class GangDraft
     public bool AnyConnected => _anyConnected ??= _pods.Values.Any(p => p.Connected);
 
     /// <summary>The state so far, without this step's changes to Pods: see <see cref="ToState"/>.</summary>
-    public GangState State => _nodes.ToTable() is var nodes && nodes == _state.Nodes ? _state : _state = _state with { Nodes = nodes };
+    public GangState State
+    {
+        get
+        {
+            var nodes = _nodes.ToTable();
+            if (nodes != _state.Nodes) _state = _state with { Nodes = nodes };
+            return _state;
+        }
+    }
 
     public void Set(Func<GangState, GangState> change) => _state = change(State);
 
