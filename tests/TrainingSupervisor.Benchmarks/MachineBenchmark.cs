@@ -21,6 +21,14 @@ internal sealed class MachineBenchmark
         _state = GangMachine.Start(_spec, 1, restartsInPlace: true, _now);
     }
 
+    /// <summary>A running gang of this size, all its workers well, and its clock that of the machine at hand.</summary>
+    public static GangState Running(int workers)
+    {
+        var machine = new MachineBenchmark(workers) { _now = DateTimeOffset.UtcNow - TimeSpan.FromHours(3) };
+        machine.Begin();
+        return machine._state;
+    }
+
     private static int Repeats(int workers) => Math.Clamp(200_000 / workers, 5, 2000);
 
     public static void Run()

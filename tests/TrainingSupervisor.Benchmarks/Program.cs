@@ -5,9 +5,16 @@ using TrainingSupervisor.EndToEnd.Tests;
 // From a worker's SIGKILL to the release of all workers, on an embedded cluster, with where the time goes; and what it costs at the API.
 // dotnet run -c Release --project tests/TrainingSupervisor.Benchmarks [workers] [recoveries]
 // dotnet run -c Release --project tests/TrainingSupervisor.Benchmarks machine: what the state machine's steps cost for 10 to 10,000 workers
+// dotnet run -c Release --project tests/TrainingSupervisor.Benchmarks loop: what the reports of healthy workers cost
 if (args is ["machine"])
 {
     MachineBenchmark.Run();
+    return;
+}
+
+if (args is ["loop"])
+{
+    await LoopBenchmark.RunAsync();
     return;
 }
 

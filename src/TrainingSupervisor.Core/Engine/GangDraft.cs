@@ -7,14 +7,17 @@ namespace TrainingSupervisor.Engine;
 internal sealed class GangDraft
 {
     private readonly ImmutableArray<GangEffect>.Builder _effects = ImmutableArray.CreateBuilder<GangEffect>();
-    private readonly ImmutableDictionary<string, PodState>.Builder _pods;
+    private readonly Table<PodState>.Builder _pods;
+    private readonly Table<NodeObservation>.Builder _nodes;
     private readonly Dictionary<string, PodState?> _before = [];
     private GangState _state;
+    private bool? _anyConnected;
 
     public GangDraft(GangState state, DateTimeOffset now)
     {
         _state = state;
         _pods = state.Pods.ToBuilder();
+        _nodes = state.Nodes.ToBuilder();
         Now = now;
     }
 
@@ -29,10 +32,21 @@ internal sealed class GangDraft
     public IEnumerable<PodState> Pods => _pods.Values;
     public int PodCount => _pods.Count;
 
-    /// <summary>The state so far, without this step's changes to Pods: see <see cref="ToState"/>.</summary>
-    public GangState State => _state;
+    /// <summary>Looked for once, and not for each of ten thousand silent workers.</summary>
+    public bool AnyConnected => _anyConnected ??= _pods.Values.Any(p => p.Connected);
 
-    public void Set(Func<GangState, GangState> change) => _state = change(_state);
+    /// <summary>The state so far, without this step's changes to Pods: see <see cref="ToState"/>.</summary>
+    public GangState State
+    {
+        get
+        {
+            var nodes = _nodes.ToTable();
+            if (nodes != _state.Nodes) _state = _state with { Nodes = nodes };
+            return _state;
+        }
+    }
+
+    public void Set(Func<GangState, GangState> change) => _state = change(State);
 
     public PodState? Find(string name) => _pods.GetValueOrDefault(name);
 
@@ -45,15 +59,20 @@ internal sealed class GangDraft
 
     public void Put(PodState pod)
     {
-        _before.TryAdd(pod.Name, _pods.GetValueOrDefault(pod.Name));
+        var known = _pods.GetValueOrDefault(pod.Name);
+        _before.TryAdd(pod.Name, known);
+        if (known?.Connected != pod.Connected) _anyConnected = null;
         _pods[pod.Name] = pod;
     }
 
     public void Forget(string name)
     {
         _before.TryAdd(name, _pods.GetValueOrDefault(name));
+        _anyConnected = null;
         _pods.Remove(name);
     }
+
+    public void Put(NodeObservation node) => _nodes[node.Name] = node;
 
     public void Emit(GangEffect effect) => _effects.Add(effect);
 
@@ -195,17 +214,19 @@ internal sealed class GangDraft
     public PodState NewPod(string name, string role, WorkerId? worker, int incarnation) =>
         new() { Name = name, Role = role, Worker = worker, Incarnation = incarnation, LastSign = Now };
 
-    public NodeObservation? NodeOf(PodState pod) => pod.Node is null ? null : _state.Nodes.GetValueOrDefault(pod.Node);
+    public NodeObservation? NodeOf(PodState pod) => pod.Node is null ? null : _nodes.GetValueOrDefault(pod.Node);
+
+    public NodeObservation? FindNode(string name) => _nodes.GetValueOrDefault(name);
 
     /// <summary>The state with this step's Pods, as the planner reads it.</summary>
-    public GangState ToState() => _state = _state with { Pods = _pods.ToImmutable() };
+    public GangState ToState() => _state = State with { Pods = _pods.ToTable() };
 
     public ImmutableArray<GangEffect> Effects()
     {
         Dictionary<string, int>? ranks = null;
         foreach (var (name, before) in _before)
         {
-            if (_pods.TryGetValue(name, out var pod) && !pod.Doomed)
+            if (_pods.GetValueOrDefault(name) is { Doomed: false } pod)
             {
                 var status = Status(pod, 0);
                 if (before is not null && Status(before, 0) with { Step = status.Step } == status) continue;

@@ -3,7 +3,14 @@ using TrainingSupervisor.Observations;
 namespace TrainingSupervisor.Engine;
 
 /// <summary>Something that wakes the machine. Each carries the whole of what it is about, so any may be lost or repeated.</summary>
-internal abstract record GangInput;
+internal abstract record GangInput
+{
+    /// <summary>
+    /// Nobody is worse off if this is seen <see cref="Pace.Longest"/> later, together with others of its kind. Whatever may tell of a failure, an
+    /// arrival or an answer is not such; nor is the view of the Leases, by which a node is found lost.
+    /// </summary>
+    public virtual bool CanWait => false;
+}
 
 internal sealed record PodSeen(PodObservation Pod) : GangInput;
 
@@ -25,7 +32,11 @@ internal sealed record AgentSeen(string Pod, string PodUid, string Role, string 
 /// <summary>The agent's stream has ended or fallen silent. <paramref name="LastSign"/> is when we last heard from it, by our clock.</summary>
 internal sealed record AgentGone(string Pod, string PodUid, string Instance, DateTimeOffset LastSign) : GangInput;
 
-internal sealed record ProgressSeen(string Pod, string PodUid, ProgressObservation Progress) : GangInput;
+internal sealed record ProgressSeen(string Pod, string PodUid, ProgressObservation Progress) : GangInput
+{
+    /// <summary>Steps, phases and checkpoints are learned from, over seconds; what a worker says of its health is answered.</summary>
+    public override bool CanWait => Progress.Unhealthy.Length == 0;
+}
 
 internal sealed record QuiesceAnswered(string Pod, string PodUid, int Attempt, bool Saved) : GangInput;
 

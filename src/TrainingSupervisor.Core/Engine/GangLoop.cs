@@ -7,16 +7,21 @@ namespace TrainingSupervisor.Engine;
 
 /// <summary>
 /// Owns one gang's state for one term of leadership: inputs arrive through a channel, one step at a time turns them into effects, and what
-/// became of an effect comes back as an input.
+/// became of an effect comes back as an input. In a large gang, what can wait is gathered for a moment: see <see cref="Pace"/>.
 /// </summary>
 internal sealed class GangLoop : IAsyncDisposable
 {
+    private const int LargestBatch = 4096;
+
     private static readonly TimeSpan FirstSaveWait = TimeSpan.FromSeconds(1), LongestSaveWait = TimeSpan.FromSeconds(15);
 
     private readonly IGangCluster _cluster;
     private readonly TimeProvider _time;
     private readonly Action<GangEvent> _publish;
     private readonly Channel<GangInput> _inputs = Channel.CreateUnbounded<GangInput>(new UnboundedChannelOptions { SingleReader = true });
+
+    /// <summary>Holds one item when an input has come that cannot wait.</summary>
+    private readonly Channel<bool> _urgent = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly Channel<SaveRecord> _saves = Channel.CreateUnbounded<SaveRecord>();
     private readonly ConcurrentDictionary<Task, byte> _calls = new();
     private readonly CancellationTokenSource _stopping = new();
@@ -34,7 +39,11 @@ internal sealed class GangLoop : IAsyncDisposable
     public GangState State => _state;
 
     /// <summary>Thread-safe; never blocks.</summary>
-    public void Post(GangInput input) => _inputs.Writer.TryWrite(input);
+    public void Post(GangInput input)
+    {
+        _inputs.Writer.TryWrite(input);
+        if (!input.CanWait) _urgent.Writer.TryWrite(true);
+    }
 
     /// <summary>Runs until the gang is over, or the token says that this supervisor does not lead it any more.</summary>
     /// <exception cref="RecordConflictException">Another supervisor has written the record.</exception>
@@ -53,7 +62,9 @@ internal sealed class GangLoop : IAsyncDisposable
         finally
         {
             await linked.CancelAsync();
-            await Task.WhenAll([.. new[] { watch, saving, stepping }.Select(Settled), .. _calls.Keys.Select(Settled)]);
+            await Task.WhenAll(new[] { watch, saving, stepping }.Select(Settled));
+            // The last step may have begun some.
+            await Task.WhenAll(_calls.Keys.Select(Settled));
         }
     }
 
@@ -73,20 +84,30 @@ internal sealed class GangLoop : IAsyncDisposable
         var batch = new List<GangInput> { new Tick() };
         while (true)
         {
+            var started = _time.GetTimestamp();
             var result = GangMachine.Step(_state, batch, _time.GetUtcNow());
             _state = result.State;
             foreach (var effect in result.Effects) Do(effect, cancellationToken);
             if (_state.Stage == Stage.Ended && _calls.IsEmpty) return;
+            // What is left behind by a full batch may be what cannot wait.
+            var pause = batch.Count < LargestBatch ? Pace.After(_time.GetElapsedTime(started)) : TimeSpan.Zero;
             batch.Clear();
-            await NextAsync(result.NextWake, cancellationToken);
-            while (batch.Count < 4096 && _inputs.Reader.TryRead(out var input)) batch.Add(input);
+            if (pause > TimeSpan.Zero) await NextAsync(_urgent.Reader, Earlier(_time.GetUtcNow() + pause, result.NextWake), cancellationToken);
+            await NextAsync(_inputs.Reader, result.NextWake, cancellationToken);
+            // Before the inputs: one that comes in between is read now, and wakes us once for nothing.
+            _urgent.Reader.TryRead(out _);
+            while (batch.Count < LargestBatch && _inputs.Reader.TryRead(out var input)) batch.Add(input);
             if (batch.Count == 0) batch.Add(new Tick());
         }
     }
 
-    private async Task NextAsync(DateTimeOffset? wake, CancellationToken cancellationToken)
+    private static DateTimeOffset Earlier(DateTimeOffset moment, DateTimeOffset? other) => other < moment ? other.Value : moment;
+
+    /// <summary>Waits until there is something to read, or for this moment.</summary>
+    private async Task NextAsync<T>(ChannelReader<T> reader, DateTimeOffset? wake, CancellationToken cancellationToken)
     {
-        var input = _inputs.Reader.WaitToReadAsync(cancellationToken).AsTask();
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var input = reader.WaitToReadAsync(over.Token).AsTask();
         if (wake is null)
         {
             await input;
@@ -94,11 +115,8 @@ internal sealed class GangLoop : IAsyncDisposable
         }
 
         var delay = wake.Value - _time.GetUtcNow();
-        if (delay <= TimeSpan.Zero) return;
-        using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var due = Task.Delay(delay + TimeSpan.FromMilliseconds(1), _time, timer.Token);
-        await Task.WhenAny(input, due);
-        await timer.CancelAsync();
+        if (!input.IsCompleted && delay > TimeSpan.Zero) await Task.WhenAny(input, Task.Delay(delay + TimeSpan.FromMilliseconds(1), _time, over.Token));
+        await over.CancelAsync();
         cancellationToken.ThrowIfCancellationRequested();
     }
 

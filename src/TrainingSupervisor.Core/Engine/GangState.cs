@@ -44,8 +44,8 @@ internal sealed record GangState
 
     /// <summary>The Pod of each worker, by rank.</summary>
     public ImmutableArray<string> Workers { get; init; } = [];
-    public ImmutableDictionary<string, PodState> Pods { get; init; } = ImmutableDictionary<string, PodState>.Empty;
-    public ImmutableDictionary<string, NodeObservation> Nodes { get; init; } = ImmutableDictionary<string, NodeObservation>.Empty;
+    public Table<PodState> Pods { get; init; } = Table<PodState>.Empty;
+    public Table<NodeObservation> Nodes { get; init; } = Table<NodeObservation>.Empty;
 
     /// <summary>Until when we are known to have seen the Leases of nodes as they are.</summary>
     public DateTimeOffset LeaseView { get; init; } = DateTimeOffset.MinValue;

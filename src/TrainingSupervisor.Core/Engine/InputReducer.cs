@@ -75,7 +75,7 @@ internal static class InputReducer
 
     private static void NodeIsGone(GangDraft draft, NodeGone gone)
     {
-        if (draft.State.Nodes.TryGetValue(gone.Name, out var node))
+        if (draft.FindNode(gone.Name) is { } node)
         {
             Put(draft, node with { Ready = null, ReadyReason = "NodeStatusUnknown", ReadyMessage = "the Node was deleted", Deleted = true });
         }
@@ -83,7 +83,7 @@ internal static class InputReducer
 
     /// <summary>What a Node says is judged once, and not for each of its Pods in each step.</summary>
     private static void Put(GangDraft draft, NodeObservation node) =>
-        draft.Set(s => s with { Nodes = s.Nodes.SetItem(node.Name, node with { Sign = NodeSigns.Of(s.Spec, node) }) });
+        draft.Put(node with { Sign = NodeSigns.Of(draft.Spec, node) });
 
     private static void Agent(GangDraft draft, AgentSeen seen)
     {
@@ -142,7 +142,9 @@ internal static class InputReducer
             draft.Set(s => s with { CheckpointAt = draft.Now });
         }
 
-        if (advanced && seen.Progress.Attempt == pod.Target && seen.Progress.Step >= 0 && pod.Worker is not null)
+        if (!advanced || seen.Progress.Attempt != pod.Target || seen.Progress.Step < 0 || pod.Worker is null) return;
+        // Ten thousand may say so at once: it is written down once.
+        if (draft.State.LastAdvance != draft.Now || draft.State.Timing is { FirstStep: null, BarrierComplete: not null })
         {
             draft.Set(s => s with
             {

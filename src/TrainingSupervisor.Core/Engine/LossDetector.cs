@@ -26,7 +26,7 @@ internal static class LossDetector
         if (pod.RestartCause is not null && draft.State.Stage is not (Stage.Running or Stage.Releasing)) return null;
         if (pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited or AgentPhase.Waiting } || pod.Pod?.AllContainersRestarting == true) return null;
         // When no agent at all reaches us, we are the one who is cut off.
-        if (!draft.Pods.Any(p => p.Connected)) return null;
+        if (!draft.AnyConnected) return null;
         var patience = draft.Spec.Fence > TimeSpan.Zero ? draft.Spec.Fence : UnfencedPatience;
         var lost = pod.LastSign + patience;
         if (draft.Now >= lost)

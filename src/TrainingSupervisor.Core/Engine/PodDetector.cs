@@ -17,9 +17,9 @@ internal static class PodDetector
         if (pod.HasEnded) return Ended(draft, state, pod);
         if (pod.Deleting) return FailureDetector.Of(state, FailureKind.PodDeleted, "the Pod is being deleted by someone else", draft.Now, "pod status");
 
-        foreach (var container in pod.Containers.Where(c => c.State == ContainerState.Waiting))
+        foreach (var container in pod.Containers)
         {
-            if (Waiting(container) is { } kind)
+            if (container.State == ContainerState.Waiting && Waiting(container) is { } kind)
             {
                 return FailureDetector.Of(state, kind, $"container {container.Name}: {container.Reason}: {container.Message}", draft.Now, "pod status");
             }

@@ -68,9 +68,9 @@ internal sealed record PodObservation
     /// </summary>
     public bool HasEnded =>
         !AllContainersRestarting
-        && !Containers.Any(c => c.State == ContainerState.Running)
         && (Phase is PodPhase.Succeeded or PodPhase.Failed
-            || (Deleting && Containers.Any(c => !c.Initial) && Containers.All(c => c.Initial || c.State == ContainerState.Terminated)));
+            || (Deleting && Containers.Any(c => !c.Initial) && Containers.All(c => c.Initial || c.State == ContainerState.Terminated)))
+        && !Containers.Any(c => c.State == ContainerState.Running);
 
     /// <summary>No container of this Pod has ever been started, as far as its status tells.</summary>
     public bool NeverStarted => Node is null;

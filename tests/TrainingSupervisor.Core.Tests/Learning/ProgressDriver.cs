@@ -67,14 +67,14 @@ internal sealed class ProgressDriver
             StageSince = Now,
             LastAdvance = Now,
             Failures = [],
-            Pods = State.Pods.ToDictionary(p => p.Key, p => p.Value with
+            Pods = State.Pods.Values.Aggregate(State.Pods, (all, p) => all.SetItem(p.Name, p with
             {
                 Target = attempt,
                 RanAttempt = attempt,
                 ReleasedAttempt = attempt,
                 ReleasedAt = Now,
-                Agent = p.Value.Agent! with { Attempt = attempt, Phase = AgentPhase.Running },
-            }).ToImmutableDictionary(),
+                Agent = p.Agent! with { Attempt = attempt, Phase = AgentPhase.Running },
+            })),
         };
         Step(Now, new Tick());
     }

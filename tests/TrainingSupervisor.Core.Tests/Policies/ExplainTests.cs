@@ -97,7 +97,7 @@ public sealed class ExplainTests(ITestOutputHelper output)
         }).OrderBy(e => e.At);
         var quarantined = state.Quarantined;
         for (var i = random.Next(0, 4); i > 1; i--) quarantined = quarantined.SetItem($"node-{random.Next(16)}", new QuarantinedNode("Hang", state.StageSince, state.StageSince + TimeSpan.FromMinutes(random.Next(0, 90)), 1));
-        var nodes = state.Nodes.ToImmutableDictionary(n => n.Key, n => n.Value with { Labels = n.Value.Labels.SetItem("pool", random.Next(2) == 0 ? "a" : "b") });
+        var nodes = state.Nodes.Values.Aggregate(state.Nodes, (all, n) => all.SetItem(n.Name, n with { Labels = n.Labels.SetItem("pool", random.Next(2) == 0 ? "a" : "b") }));
         var pods = state.Pods;
         foreach (var pod in pods.Values.Where(_ => random.Next(20) == 0)) pods = pods.SetItem(pod.Name, random.Next(2) == 0 ? pod with { Gone = true } : pod with { Connected = false });
         return (state with
