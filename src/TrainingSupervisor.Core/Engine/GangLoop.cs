@@ -135,17 +135,17 @@ internal sealed class GangLoop : IAsyncDisposable
             case HaltAgent halt: _agents!.Halt(halt); break;
             case RunCommand run: _agents!.Run(run); break;
             case SaveRecord save: _saves.Writer.TryWrite(save); break;
-            case CreatePod create: Call(create, _cluster.CreatePodAsync(_state.Spec, create.Request, cancellationToken)); break;
-            case DeletePod delete: Call(delete, _cluster.DeletePodAsync(_state.Spec, delete.Name, delete.Uid, delete.Force, cancellationToken)); break;
-            case MarkNode mark: Call(mark, _cluster.MarkNodeAsync(_state.Spec, mark.Node, mark.Quarantined, cancellationToken)); break;
-            case DeleteGang delete: Call(delete, _cluster.DeleteGangAsync(_state.Spec, cancellationToken)); break;
+            case CreatePod create: Call(create, _cluster.CreatePodAsync(_state.Spec, create.Request, cancellationToken), cancellationToken); break;
+            case DeletePod delete: Call(delete, _cluster.DeletePodAsync(_state.Spec, delete.Name, delete.Uid, delete.Force, cancellationToken), cancellationToken); break;
+            case MarkNode mark: Call(mark, _cluster.MarkNodeAsync(_state.Spec, mark.Node, mark.Quarantined, cancellationToken), cancellationToken); break;
+            case DeleteGang delete: Call(delete, _cluster.DeleteGangAsync(_state.Spec, cancellationToken), cancellationToken); break;
             default: throw new InvalidOperationException($"No one knows how to do {effect.GetType().Name}.");
         }
     }
 
-    private void Call(GangEffect effect, Task call)
+    private void Call(GangEffect effect, Task call, CancellationToken cancellationToken)
     {
-        var watched = WatchCallAsync(effect, call);
+        var watched = WatchCallAsync(effect, call, cancellationToken);
         _calls.TryAdd(watched, 0);
         _ = watched.ContinueWith(
             t =>
@@ -156,18 +156,19 @@ internal sealed class GangLoop : IAsyncDisposable
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    private async Task WatchCallAsync(GangEffect effect, Task call)
+    private async Task WatchCallAsync(GangEffect effect, Task call, CancellationToken cancellationToken)
     {
         try
         {
             await call;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // We stop; who leads next does it again.
         }
-        catch (SupervisorException e)
+        catch (Exception e)
         {
+            // The edge of the loop: whatever it was, the machine says it and tries again.
             Post(new EffectFailed(effect, e.Message, e is RejectedException));
         }
     }

@@ -126,11 +126,15 @@ public sealed class GangLoopTests
         await rig.EndAsync();
     }
 
-    [Fact]
-    public async Task RunAsync_CallFails_IsSaidToTheMachine()
+    /// <summary>Also with what nobody foresaw.</summary>
+    public static TheoryData<Exception> Errors { get; } = [new SupervisorException("quota exceeded"), new InvalidOperationException("quota exceeded"), new TaskCanceledException("quota exceeded")];
+
+    [Theory]
+    [MemberData(nameof(Errors))]
+    public async Task RunAsync_CallFails_IsSaidToTheMachine(Exception error)
     {
         var rig = LoopRig.OfNew(workers: 1);
-        rig.Answer = call => call is CreatePod ? Task.FromException(new SupervisorException("quota exceeded")) : Task.CompletedTask;
+        rig.Answer = call => call is CreatePod ? Task.FromException(error) : Task.CompletedTask;
         rig.Start();
         await rig.ToldAsync<GangNotice>(n => n.Text == "CreatePod failed: quota exceeded");
 
