@@ -10,6 +10,9 @@ internal static class Barrier
     /// <summary>An agent that has not obeyed for so long is told again.</summary>
     public static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
 
+    /// <summary>Between the Pods that a worker needs one after the other within one recovery.</summary>
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
+
     public static void Run(GangDraft draft)
     {
         var state = draft.State;
@@ -145,8 +148,25 @@ internal static class Barrier
             return false;
         }
 
+        var since = state.BarrierSince;
         Reconciler.Adopt(draft, grown);
+        // Whoever fails again and again must not keep the barrier from its deadline.
+        if (state.Failures.All(f => f.Worker is { } worker && plan.Failures.Any(p => p.Worker == worker))) draft.Set(s => s with { WaitsSince = since });
+        Delay(draft, grown, news);
         return true;
+    }
+
+    /// <summary>The second new Pod that a worker needs within one recovery comes at once; each further one waits twice as long as that before.</summary>
+    private static void Delay(GangDraft draft, RecoveryPlan plan, HashSet<string> news)
+    {
+        foreach (var step in plan.Steps)
+        {
+            if (step.Step != RecoveryStep.Recreate || step.OldPod is not { } old || !news.Contains(old) || draft.Find(step.Pod) is not { Pod: null } pod) continue;
+            var lost = plan.Failures.Where(f => f.Worker == step.Worker).Select(f => f.Pod).Distinct().Count();
+            if (lost > 2) draft.Put(pod with { DelayedUntil = draft.Now + AtMost(TimeSpan.FromSeconds(Math.Pow(2, Math.Min(lost - 3, 10)))) });
+        }
+
+        static TimeSpan AtMost(TimeSpan time) => time < LongestDelay ? time : LongestDelay;
     }
 
     /// <summary>Only what the news are about needs another step; everyone else keeps the one that is under way.</summary>

@@ -94,9 +94,10 @@ internal static class PodKeeper
     {
         if (draft.Spec.IsAdopted || pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
-        if (draft.Now < pod.TryAgainAt)
+        var from = pod.TryAgainAt > pod.DelayedUntil ? pod.TryAgainAt : pod.DelayedUntil;
+        if (draft.Now < from)
         {
-            draft.WakeAt(pod.TryAgainAt);
+            draft.WakeAt(from);
             return;
         }
 

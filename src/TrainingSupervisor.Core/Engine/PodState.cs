@@ -70,6 +70,12 @@ internal sealed record PodState
 
     /// <summary>When a request that was sent may be said again: soon when it has failed, late when it was merely not seen to work.</summary>
     public DateTimeOffset TryAgainAt { get; init; }
+
+    /// <summary>It is not made before this: others for the same worker have failed already in this recovery.</summary>
+    public DateTimeOffset DelayedUntil { get; init; }
+
+    /// <summary>It was made, or at least asked for.</summary>
+    public bool IsOrdered => Uid is not null || TryAgainAt > default(DateTimeOffset);
     public string? HaltedInstance { get; init; }
     public DateTimeOffset HaltedAt { get; init; }
     public int CommandedAttempt { get; init; }

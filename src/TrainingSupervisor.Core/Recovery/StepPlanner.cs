@@ -177,8 +177,8 @@ internal sealed class StepPlanner
         }
 
         Idle.AddRange(donors.Select(p => p.Name));
-        // A replacement that was on its way is a spare when it comes.
-        Idle.AddRange(pods.Where((p, i) => lost[i] && !p.MayRun && !p.Gone && !p.HasEnded).Select(p => p.Name));
+        // A replacement that is on its way is a spare when it comes; one that was not made yet need not be.
+        Idle.AddRange(pods.Where((p, i) => lost[i] && p is { IsOrdered: true, MayRun: false, Gone: false, HasEnded: false }).Select(p => p.Name));
         return steps;
     }
 

@@ -1,4 +1,5 @@
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Core.Tests.Engine;
 
@@ -103,5 +104,40 @@ public sealed class DeadlineTests
         var refused = GangMachine.Step(step.State, [new EffectFailed(create, "spec.containers[0].image: Required value", Fatal: true)], DateTimeOffset.UnixEpoch);
         var failure = refused.Effects.OfType<Publish>().Select(p => p.Event).OfType<FailureDetected>().Single().Failure;
         Assert.Equal((FailureKind.InvalidPod, "spec.containers[0].image: Required value", "API server"), (failure.Kind, failure.Evidence, failure.SeenBy));
+    }
+
+    [Fact]
+    public void Step_EachNewPodEndsBeforeItIsAtTheBarrier_TheRecoveryEndsAfterTheFallbacks()
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromMinutes(5)));
+        world.KillContainer(world.PodOf(1));
+        var doomed = new HashSet<string>();
+        for (var end = world.Now + TimeSpan.FromMinutes(20); world.Now < end && !world.State.IsOver; world.Run(TimeSpan.FromMilliseconds(20)))
+        {
+            if (world.State.Attempt < 2 || !world.Pods.TryGetValue(world.State.Workers[1], out var pod) || pod.Node is null || pod.Alive || !doomed.Add(pod.Name)) continue;
+            pod.Faulty = true;
+            pod.PodPhase = PodPhase.Failed;
+            pod.ContainerExit = 1;
+            world.Tell(new PodSeen(pod.Observe()));
+        }
+
+        Assert.Equal((GangPhase.Failed, 2), (world.State.Phase, world.State.Attempt));
+        Assert.Contains("first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
+        Assert.InRange(world.Now - DateTimeOffset.UnixEpoch, TimeSpan.FromMinutes(15), TimeSpan.FromMinutes(16));
+        // Without a wait between them there would be ten a second.
+        Assert.InRange(world.Ordered.Count(o => o.Pod.StartsWith("llm-trainer-1-", StringComparison.Ordinal)), 10, 40);
+    }
+
+    [Fact]
+    public void Step_AnotherWorkerFailsLateInARecovery_HasTheWholeDeadlineForItsNewPod()
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromSeconds(20)), nodes: 4);
+        world.Kill(world.PodOf(1).Node!);
+        world.Run(TimeSpan.FromSeconds(15));
+        Assert.Equal((Stage.Barrier, 0), (world.State.Stage, world.State.Plan!.Fallback));
+        world.Kill(world.PodOf(2).Node!);
+        world.Run(TimeSpan.FromSeconds(17));
+
+        Assert.Equal((Stage.Barrier, 0), (world.State.Stage, world.State.Plan!.Fallback));
     }
 }
