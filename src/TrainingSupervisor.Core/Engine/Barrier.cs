@@ -113,6 +113,13 @@ internal static class Barrier
         if (state.Failures.IsEmpty) return false;
         var plan = state.Plan!;
         draft.Set(s => s with { Failures = [] });
+        if (Hopeless(draft, plan, state.Failures) is { } hopeless)
+        {
+            draft.Decided = GangDecisions.WithoutSteps(hopeless, plan.Attempt, draft.Now);
+            Reconciler.End(draft, GangPhase.Failed, $"{hopeless.Failures[0]} ({hopeless.Decision.Reason}){(plan.Cause is { } first ? $"; first cause: {first}" : "")}");
+            return true;
+        }
+
         var decided = Rejoin(state, plan, draft.Now);
         var (decision, failures) = (decided.Decision, decided.Failures);
         if (decision.Strategy == RecoveryStrategy.FailGang)
@@ -204,6 +211,24 @@ internal static class Barrier
                 NotBefore = plan.NotBefore,
             },
             [.. decided.Failures, .. ranked.Except(decided.Failures)]);
+    }
+
+    /// <summary>
+    /// A new Pod in which no worker has run yet cannot have failed for the sake of the first cause. If a rule fails the gang for what has befallen
+    /// it, another Pod would meet the same.
+    /// </summary>
+    private static GangDecision? Hopeless(GangDraft draft, RecoveryPlan plan, ImmutableArray<Failure> failures)
+    {
+        var before = draft.State with { Recoveries = [.. GangDecisions.Before(draft.State, plan.Attempt)] };
+        foreach (var failure in failures)
+        {
+            if (failure.Pod is not { } name || draft.Find(name) is not { MayRun: false, Planned: RecoveryStep.Recreate }) continue;
+            var decided = GangDecisions.Decide(before, [failure], Math.Max(1, plan.Attempt - 1), draft.Now);
+            // Of a spent budget there is nothing to say: within a recovery none is counted.
+            if (decided.Decision is { Strategy: RecoveryStrategy.FailGang, Budgets.IsEmpty: true }) return decided;
+        }
+
+        return null;
     }
 
     private static void Command(GangDraft draft, PodState pod, RecoveryStep step)

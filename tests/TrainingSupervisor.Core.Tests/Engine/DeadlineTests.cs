@@ -140,4 +140,28 @@ public sealed class DeadlineTests
 
         Assert.Equal((Stage.Barrier, 0), (world.State.Stage, world.State.Plan!.Fallback));
     }
+
+    [Theory]
+    [InlineData("ImagePullBackOff", GangPhase.Failed)]
+    [InlineData("PodInitializing", GangPhase.Running)]
+    public void Step_ReplacementsImageCannotBeHad_FailsTheGangWithBothCauses(string reason, GangPhase phase)
+    {
+        var world = Started();
+        world.KillContainer(world.PodOf(1));
+        while (!world.Pods.ContainsKey("llm-trainer-1-2")) world.Run(TimeSpan.FromMilliseconds(10));
+        var pod = world.Pods["llm-trainer-1-2"];
+        (pod.Instance, pod.NeverBoots) = (1, true);
+        world.Run(TimeSpan.FromSeconds(15));
+        world.Tell(new PodSeen(pod.Observe() with { Containers = [new ContainerObservation { Name = "worker", State = ContainerState.Waiting, Reason = reason, Message = "no such image" }] }));
+        world.Run(TimeSpan.FromSeconds(5));
+        pod.NeverBoots = false;
+        world.BootAgain(pod);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal(phase, world.State.Phase);
+        if (phase != GangPhase.Failed) return;
+        Assert.StartsWith("ImageUnavailable of trainer-1 in Pod llm-trainer-1-2", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Contains("no such image (the default for ImageUnavailable: FailGang); first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Equal(5, world.Ordered.Count);
+    }
 }
