@@ -32,7 +32,9 @@ internal static class FailureDetector
             // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
             var ended = pod.HasEnded || pod.Gone;
             if (pod.Ignores(failure.Kind, target)) return;
-            if (pod.FailedAttempt == target && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
+            // What is only announced hides nothing that happens meanwhile.
+            var announced = pod.FailedKind == FailureKind.NodeDraining && failure.Kind != FailureKind.NodeDraining;
+            if (pod.FailedAttempt == target && !announced && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
                 && (pod.FailedEnded || !ended) && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
             draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
         }

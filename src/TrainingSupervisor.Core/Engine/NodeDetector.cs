@@ -16,7 +16,7 @@ internal static class NodeDetector
         // A Pod that is on its way out already is told of with its own reason.
         if (pod.Pod?.Deleting == true || pod.Pod?.DisruptionReason is not null) return null;
         return draft.NodeOf(pod) is { Sign: { } sign } node
-            ? FailureDetector.Of(pod, sign.Kind, $"{node.Name}: {sign.Evidence}", draft.Now, sign.SeenBy)
+            ? FailureDetector.Of(pod, sign.Kind, $"{node.Name}: {sign.Evidence}", draft.Now, sign.SeenBy) with { CanWait = sign is { Kind: FailureKind.NodeDraining, IsUrgent: false } }
             : null;
     }
 }

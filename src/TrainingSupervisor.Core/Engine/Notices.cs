@@ -12,7 +12,7 @@ internal static class Notices
     /// <summary>True while there is nothing to answer yet: all failures are notices that can wait for a replacement.</summary>
     public static bool Hold(GangDraft draft)
     {
-        if (draft.State.Failures.Any(f => f.Kind != FailureKind.NodeDraining || f.SeenBy != "node" || f.Pod is null)) return false;
+        if (draft.State.Failures.Any(f => !f.CanWait)) return false;
         Withdraw(draft);
         var failures = draft.State.Failures;
         if (failures.IsEmpty)

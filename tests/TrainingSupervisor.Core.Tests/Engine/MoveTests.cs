@@ -299,4 +299,50 @@ public sealed class MoveTests
 
         Assert.Equal((Stage.Running, 2, step), (world.State.Stage, world.State.Attempt, LastPlan(world).Steps[rank].Step));
     }
+
+    /// <summary>While a cordoned node's worker waits for its replacement, for as long as the barrier's deadline where no node is free.</summary>
+    private static World Waiting(Action<GangBuilder>? more = null)
+    {
+        var world = Started(nodes: 4, more: more);
+        for (var rank = 0; rank < 4; rank++) world.Progress(world.PodOf(rank), 7);
+        world.Change(world.PodOf(2).Node!, n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(3));
+        Assert.Equal((Stage.Running, FailureKind.NodeDraining), (world.State.Stage, Assert.Single(world.State.Failures).Kind));
+        return world;
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(0)]
+    public void Step_WorkerFailsWhileACordonWaitsForAReplacement_IsTheFirstCause(int rank)
+    {
+        var world = Waiting();
+        world.Exit(world.PodOf(rank), 3);
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal((2, FailureKind.ApplicationError, rank), (world.State.Attempt, LastPlan(world).Cause!.Kind, LastPlan(world).Cause!.Worker!.Value.Index));
+        // The worker on the cordoned node moves with the same restart.
+        Assert.Equal(RecoveryStep.Recreate, LastPlan(world).Steps[2].Step);
+    }
+
+    [Fact]
+    public void Step_GangHangsWhileACordonWaitsForAReplacement_IsReported()
+    {
+        var world = Waiting(g => g.WithHangTimeout(TimeSpan.FromSeconds(20)));
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((2, FailureKind.Hang), (world.State.Attempt, LastPlan(world).Cause!.Kind));
+    }
+
+    [Fact]
+    public void Step_PodOfACordonedNodeIsEvicted_IsNotSaidToStay()
+    {
+        var world = Waiting();
+        var pod = world.PodOf(2);
+        world.Tell(new PodSeen(pod.Observe() with { DisruptionReason = "EvictionByEvictionAPI", DisruptionMessage = "Eviction API: evicting", Deleting = true }));
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal((2, FailureKind.Evicted), (world.State.Attempt, LastPlan(world).Cause!.Kind));
+        Assert.DoesNotContain(world.Events.OfType<GangNotice>(), n => n.Text.Contains("is not about to go", StringComparison.Ordinal));
+    }
 }
