@@ -38,11 +38,15 @@ internal static class NodeSigns
     /// <summary>The gravest sign on this node, or null.</summary>
     public static FoundSign? Of(GangSpec spec, NodeObservation node)
     {
-        if (ReportedFailure.OfNode(node.Reported) is { } reported)
-        {
-            return new FoundSign(reported.Kind, $"a health system reports: {reported.Evidence}", FailureTraits.NodeAnnotation, IsUrgent: true);
-        }
+        var own = OwnSign(spec, node);
+        // A health system knows more than a condition does, but what it calls slow may be broken besides.
+        return ReportedFailure.OfNode(node.Reported) is { } reported && (own is null || reported.Kind.CauseRank() <= own.Kind.CauseRank())
+            ? new FoundSign(reported.Kind, $"a health system reports: {reported.Evidence}", FailureTraits.NodeAnnotation, IsUrgent: true)
+            : own;
+    }
 
+    private static FoundSign? OwnSign(GangSpec spec, NodeObservation node)
+    {
         FoundSign? found = null;
         foreach (var sign in spec.NodeSigns.IsEmpty ? BuiltIn : [.. spec.NodeSigns, .. BuiltIn])
         {

@@ -345,4 +345,16 @@ public sealed class MoveTests
         Assert.Equal((2, FailureKind.Evicted), (world.State.Attempt, LastPlan(world).Cause!.Kind));
         Assert.DoesNotContain(world.Events.OfType<GangNotice>(), n => n.Text.Contains("is not about to go", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData("Straggler: its network is slow", FailureKind.NodeUnhealthy)]
+    [InlineData("NodeDraining: maintenance at noon", FailureKind.NodeUnhealthy)]
+    [InlineData("NodeLost: no power", FailureKind.NodeLost)]
+    [InlineData("Xid 79", FailureKind.NodeUnhealthy)]
+    public void Of_HealthSystemSaysSomethingMilderThanACondition_TheGraverCounts(string annotation, FailureKind kind)
+    {
+        var node = new NodeObservation { Name = "n", Ready = true, Reported = annotation, Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")] };
+
+        Assert.Equal(kind, NodeSigns.Of(Specs.Gang().Build(), node)!.Kind);
+    }
 }

@@ -228,4 +228,21 @@ public sealed class PolicyInMachineTests
             """,
             plan.ToText());
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_IgnoredWordOfTheWorkerOrItsPod_DoesNotHideWhatItsNodeSays(bool annotated)
+    {
+        var world = Started(p => p.On(FailureKind.HealthCheckFailed, RecoveryStrategy.Ignore));
+        var pod = world.PodOf(2);
+        if (annotated) world.Annotate(pod, "its fan is slow");
+        else world.Tell(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, 3, -1, "", "loss is NaN")));
+        world.Run(Soon);
+        Assert.Equal((1, FailureKind.HealthCheckFailed), (world.State.Attempt, Assert.Single(world.Events.OfType<FailureDetected>()).Failure.Kind));
+
+        world.Change(pod.Node!, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(Soon);
+        Assert.Equal((2, FailureKind.NodeUnhealthy), (world.State.Attempt, world.State.Plan!.Cause!.Kind));
+    }
 }
