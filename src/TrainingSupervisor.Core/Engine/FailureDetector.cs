@@ -43,8 +43,8 @@ internal static class FailureDetector
             // What is only announced hides nothing that happens meanwhile.
             var announced = pod.FailedKind == FailureKind.NodeDraining && failure.Kind != FailureKind.NodeDraining;
             if (pod.FailedAttempt == target && !announced && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
-                && (pod.FailedEnded || !ended) && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
-            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
+                && (pod.FailedEnded || !ended) && (pod.FailedForPod || !failure.BlamesPod())) return;
+            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended, FailedForPod = failure.BlamesPod() });
         }
 
         Add(draft, failure);

@@ -100,6 +100,7 @@ internal sealed record PodState
     public int FailedAttempt { get; init; }
     public FailureKind FailedKind { get; init; }
     public bool FailedEnded { get; init; }
+    public bool FailedForPod { get; init; }
 
     /// <summary>Its worker runs the attempt that it is to run, or has ended that with code 0.</summary>
     public bool IsOnTarget => Runs(Target) || Finished(Target);

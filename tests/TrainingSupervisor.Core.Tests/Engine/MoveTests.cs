@@ -357,4 +357,20 @@ public sealed class MoveTests
 
         Assert.Equal(kind, NodeSigns.Of(Specs.Gang().Build(), node)!.Kind);
     }
+
+    [Fact]
+    public void Step_HealthSystemReportsAPodWhoseWorkerWasKilled_MovesItWithinTheSameRecovery()
+    {
+        var world = Started();
+        var pod = world.PodOf(2);
+        world.Exit(pod, 137, signal: 9);
+        world.Run(TimeSpan.FromMilliseconds(70));
+        Assert.Equal(2, world.State.Attempt);
+        world.Annotate(pod, "the GPU has fallen off the bus");
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.NotEqual(pod, world.PodOf(2));
+        Assert.Single(world.Events.OfType<FailureDetected>(), f => f.Failure.Kind == FailureKind.HealthCheckFailed);
+    }
 }
