@@ -109,9 +109,10 @@ internal static class Barrier
     /// <summary>Whatever fails before the release joins: the plan grows, the attempt number does not.</summary>
     private static bool JoinFailures(GangDraft draft)
     {
+        var plan = draft.State.Plan!;
+        if (!draft.State.Failures.IsEmpty) DropIgnored(draft, plan);
         var state = draft.State;
         if (state.Failures.IsEmpty) return false;
-        var plan = state.Plan!;
         draft.Set(s => s with { Failures = [] });
         if (Hopeless(draft, plan, state.Failures) is { } hopeless)
         {
@@ -211,6 +212,19 @@ internal static class Barrier
                 NotBefore = plan.NotBefore,
             },
             [.. decided.Failures, .. ranked.Except(decided.Failures)]);
+    }
+
+    /// <summary>What the policy ignores moves nobody now, either, if its Pod can come to the barrier all the same.</summary>
+    private static void DropIgnored(GangDraft draft, RecoveryPlan plan)
+    {
+        var before = draft.State with { Recoveries = [.. GangDecisions.Before(draft.State, plan.Attempt)] };
+        foreach (var failure in draft.State.Failures)
+        {
+            if (!failure.Kind.LeavesPod() || !GangDecisions.Ignores(before, failure, Math.Max(1, plan.Attempt - 1), draft.Now)) continue;
+            draft.Set(s => s with { Failures = s.Failures.Remove(failure) });
+            draft.Notice($"ignored: {failure}");
+            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure.Kind, plan.Attempt));
+        }
     }
 
     /// <summary>

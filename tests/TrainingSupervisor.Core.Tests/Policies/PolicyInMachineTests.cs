@@ -245,4 +245,23 @@ public sealed class PolicyInMachineTests
         world.Run(Soon);
         Assert.Equal((2, FailureKind.NodeUnhealthy), (world.State.Attempt, world.State.Plan!.Cause!.Kind));
     }
+
+    [Theory]
+    [InlineData(RecoveryStrategy.Ignore)]
+    [InlineData(RecoveryStrategy.Hybrid)]
+    public void Step_KindThatIsIgnoredComesWithinARecovery_MovesNobody(RecoveryStrategy strategy)
+    {
+        var world = Started(p => p.On(FailureKind.NodeUnhealthy, strategy).OnAny(r => r.Use(RecoveryStrategy.Hybrid).Backoff(TimeSpan.FromSeconds(5))));
+        var pod = world.PodOf(2);
+        world.Exit(world.PodOf(0), 3);
+        world.Run(TimeSpan.FromMilliseconds(100));
+        Assert.Equal((Stage.Barrier, 2), (world.State.Stage, world.State.Attempt));
+        world.Change(pod.Node!, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(Soon);
+
+        var moves = strategy != RecoveryStrategy.Ignore;
+        Assert.Equal((Stage.Running, 2, moves), (world.State.Stage, world.State.Attempt, world.PodOf(2) != pod));
+        Assert.Equal(moves, world.State.Quarantined.ContainsKey(pod.Node!.Name));
+        Assert.Contains(world.Events.OfType<FailureDetected>(), f => f.Failure.Kind == FailureKind.NodeUnhealthy);
+    }
 }
