@@ -142,6 +142,8 @@ internal static class Barrier
             Domain = next.Domain,
             Steps = steps,
             Scope = next.Scope,
+            // Only where the gang shrinks once more does anybody else give up a place.
+            Idle = steps.Length == plan.Steps.Length ? plan.Idle : next.Idle,
             AvoidNodes = next.AvoidNodes,
             Decision = decision,
             Estimate = same ? plan.Estimate : next.Estimate,

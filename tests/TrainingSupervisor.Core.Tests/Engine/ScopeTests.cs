@@ -164,4 +164,19 @@ public sealed class ScopeTests
 
         Assert.Equal((Stage.Running, 2, 5), (world.State.Stage, world.State.Attempt, world.State.Workers.Length));
     }
+
+    [Fact]
+    public void Step_SecondWorkerIsLostWhileTheGangShrinks_WhoeverGivesUpItsPlaceIsASpare()
+    {
+        var world = Started(r => r.WithMinWorkers(2, multipleOf: 2), g => g.WithPolicy(p => p.OnAny(RecoveryStrategy.ShrinkGang)), nodes: 8, workers: 8);
+        world.KillContainer(world.PodOf(1));
+        world.Run(TimeSpan.FromMilliseconds(100));
+        Assert.Equal((Stage.Barrier, 6), (world.State.Stage, world.State.Workers.Length));
+        world.KillContainer(world.PodOf(2));
+        // The world lets no healthy Pod be deleted.
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((Stage.Running, 2, 4), (world.State.Stage, world.State.Attempt, world.State.Workers.Length));
+        Assert.Equal(2, world.State.Pods.Values.Count(p => p is { Idle: true, Doomed: false, Connected: true }));
+    }
 }
