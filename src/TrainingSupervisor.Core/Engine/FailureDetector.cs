@@ -10,6 +10,7 @@ internal static class FailureDetector
         for (var rank = 0; rank < draft.State.Workers.Length; rank++)
         {
             var pod = draft.AtRank(rank);
+            if (pod.Finished(pod.Target)) continue;
             _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, SidecarDetector.Find(draft, pod))
                 || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
                 || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod));
