@@ -92,8 +92,10 @@ internal sealed class StepPlanner
 
     private WorkerStep StepFor(RoleSpec role, WorkerId worker, PodState pod)
     {
-        if (WhyNew(pod) is { } why) return New(role, worker, pod, why);
-        if (IsCells && !_cells.Contains((worker.Role, CellOf(worker))))
+        var others = IsCells && !_cells.Contains((worker.Role, CellOf(worker)));
+        // Whoever of another cell has done its work needs no Pod any more.
+        if (!(others && pod.Finished(pod.Target)) && WhyNew(pod) is { } why) return New(role, worker, pod, why);
+        if (others)
         {
             return new WorkerStep(worker, RecoveryStep.Keep, "its cell is not touched") { Pod = pod.Name, InScope = false };
         }
