@@ -85,9 +85,8 @@ internal static class PodKeeper
 
     private static bool IsBroken(GangDraft draft, PodState spare)
     {
-        if (spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true || NodeDetector.Find(draft, spare) is not null) return true;
-        return draft.NodeOf(spare) is { } node
-            && (Quarantine.Holds(draft.State, node.Name, draft.Now) || (!spare.Connected && NodeHealth.IsLost(draft, node)));
+        if (spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true || NodeDetector.Find(draft, spare) is not null || LossDetector.Find(draft, spare) is not null) return true;
+        return draft.NodeOf(spare) is { } node && Quarantine.Holds(draft.State, node.Name, draft.Now);
     }
 
     private static void Create(GangDraft draft, PodState pod)
