@@ -135,4 +135,28 @@ public sealed class LossDetectorTests
         Assert.True(serves.Connected);
         Assert.Equal(forGood, serves.Name != spare.Name);
     }
+
+    [Theory]
+    [Sees(FailureKind.AgentLost)]
+    [LeavesAlone(FailureKind.AgentLost)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_AgentIsLostWhileTheSupervisorIsAway_TheNextOneMissesIt(bool lives)
+    {
+        var world = Started();
+        var pod = world.PodOf(2);
+        world.CrashSupervisor(2000);
+        (pod.Alive, pod.Faulty) = (false, !lives);
+        // A kubelet may take so long to tell where the new one is.
+        if (lives) world.After(200_000, () =>
+        {
+            pod.Alive = true;
+            world.Connect(pod);
+        });
+        world.Run(TimeSpan.FromMinutes(5));
+
+        Assert.Equal((Stage.Running, lives ? 1 : 2), (world.State.Stage, world.State.Attempt));
+        Assert.Equal(lives ? [] : [FailureKind.AgentLost], Found(world).Select(f => f.Kind));
+        Assert.Equal(lives, world.PodOf(2) == pod);
+    }
 }
