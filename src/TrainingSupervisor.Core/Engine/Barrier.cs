@@ -117,7 +117,7 @@ internal static class Barrier
         if (Hopeless(draft, plan, state.Failures) is { } hopeless)
         {
             draft.Decided = GangDecisions.WithoutSteps(hopeless, plan.Attempt, draft.Now);
-            Reconciler.End(draft, GangPhase.Failed, $"{hopeless.Failures[0]} ({hopeless.Decision.Reason}){(plan.Cause is { } first ? $"; first cause: {first}" : "")}");
+            Reconciler.End(draft, GangPhase.Failed, $"{hopeless.Failures[0]} ({hopeless.Decision.Reason})");
             return true;
         }
 
@@ -241,7 +241,8 @@ internal static class Barrier
             if (failure.Pod is not { } name || draft.Find(name) is not { MayRun: false, Planned: RecoveryStep.Recreate }) continue;
             var decided = GangDecisions.Decide(before, [failure], Math.Max(1, plan.Attempt - 1), draft.Now);
             // Of a spent budget there is nothing to say: within a recovery none is counted.
-            if (decided.Decision is { Strategy: RecoveryStrategy.FailGang, Budgets.IsEmpty: true }) return decided;
+            if (decided.Decision is not { Strategy: RecoveryStrategy.FailGang, Budgets.IsEmpty: true } fails) continue;
+            return plan.Cause is { } first ? decided with { Decision = fails with { Reason = $"{fails.Reason}; first cause: {first}" } } : decided;
         }
 
         return null;

@@ -161,7 +161,7 @@ public sealed class DeadlineTests
         Assert.Equal(phase, world.State.Phase);
         if (phase != GangPhase.Failed) return;
         Assert.StartsWith("ImageUnavailable of trainer-1 in Pod llm-trainer-1-2", world.State.Outcome, StringComparison.Ordinal);
-        Assert.Contains("no such image (the default for ImageUnavailable: FailGang); first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Contains("no such image (the default for ImageUnavailable: FailGang; first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
         Assert.Equal(5, world.Ordered.Count);
     }
 }
