@@ -373,4 +373,22 @@ public sealed class MoveTests
         Assert.NotEqual(pod, world.PodOf(2));
         Assert.Single(world.Events.OfType<FailureDetected>(), f => f.Failure.Kind == FailureKind.HealthCheckFailed);
     }
+
+    [Fact]
+    public void Step_AnotherFailsAfterANodeWasForgivenWithinTheRecovery_TheNodeIsNotBlamedTwice()
+    {
+        var world = Started(nodes: 4);
+        var node = world.PodOf(1).Node!;
+        world.Change(node, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(TimeSpan.FromSeconds(7));
+        Assert.Equal((Stage.Barrier, 1), (world.State.Stage, world.State.Quarantined[node.Name].Failures));
+        world.Change(node, n => n.Conditions = []);
+        while (Quarantine.Holds(world.State, node.Name, world.Now)) world.Run(TimeSpan.FromMilliseconds(10));
+        world.KillContainer(world.PodOf(2));
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Contains(world.State.Plan!.Failures, f => f.Kind == FailureKind.Killed);
+        Assert.Equal((1, false), (world.State.Quarantined[node.Name].Failures, Quarantine.Holds(world.State, node.Name, world.Now)));
+    }
 }
