@@ -13,7 +13,8 @@ internal static class FailureDetector
             if (pod.Finished(pod.Target)) continue;
             _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, SidecarDetector.Find(draft, pod))
                 || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
-                || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod));
+                || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod))
+                || Tells(draft, pod, NodeDetector.GoingOf(draft, pod));
         }
 
         if (draft.State.Stage != Stage.Running) return;

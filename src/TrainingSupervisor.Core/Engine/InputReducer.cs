@@ -81,8 +81,12 @@ internal static class InputReducer
     }
 
     /// <summary>What a Node says is judged once, and not for each of its Pods in each step.</summary>
-    private static void Put(GangDraft draft, NodeObservation node) =>
-        draft.Set(s => s with { Nodes = s.Nodes.SetItem(node.Name, node with { Sign = NodeSigns.Of(s.Spec, node) }) });
+    private static void Put(GangDraft draft, NodeObservation node)
+    {
+        var sign = NodeSigns.Of(draft.Spec, node);
+        node = node with { Sign = sign, Besides = sign is null or { Kind: FailureKind.NodeDraining } ? null : NodeSigns.GoingOf(draft.Spec, node) };
+        draft.Set(s => s with { Nodes = s.Nodes.SetItem(node.Name, node) });
+    }
 
     private static void Agent(GangDraft draft, AgentSeen seen)
     {

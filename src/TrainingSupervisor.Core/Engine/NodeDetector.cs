@@ -13,13 +13,18 @@ internal static class NodeDetector
             ? FailureDetector.Of(pod, reported.Kind, $"a health system reports: {reported.Evidence}", draft.Now, FailureTraits.PodAnnotation)
             : null;
 
-    /// <summary>What its node says.</summary>
-    public static Failure? SignOf(GangDraft draft, PodState pod)
+    /// <summary>The gravest of what its node says.</summary>
+    public static Failure? SignOf(GangDraft draft, PodState pod) => Of(draft, pod, draft.NodeOf(pod)?.Sign);
+
+    /// <summary>That its node is about to go, whatever else that says.</summary>
+    public static Failure? GoingOf(GangDraft draft, PodState pod) => Of(draft, pod, draft.NodeOf(pod)?.Going);
+
+    private static Failure? Of(GangDraft draft, PodState pod, FoundSign? found)
     {
         // A Pod that is on its way out already is told of with its own reason.
         if (pod.Gone || pod.HasEnded || pod.Pod?.Deleting == true || pod.Pod?.DisruptionReason is not null) return null;
-        return draft.NodeOf(pod) is { Sign: { } sign } node
-            ? FailureDetector.Of(pod, sign.Kind, $"{node.Name}: {sign.Evidence}", draft.Now, sign.SeenBy) with { CanWait = sign is { Kind: FailureKind.NodeDraining, IsUrgent: false } }
+        return found is { } sign
+            ? FailureDetector.Of(pod, sign.Kind, $"{pod.Node}: {sign.Evidence}", draft.Now, sign.SeenBy) with { CanWait = sign is { Kind: FailureKind.NodeDraining, IsUrgent: false } }
             : null;
     }
 }

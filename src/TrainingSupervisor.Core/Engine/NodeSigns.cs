@@ -45,12 +45,16 @@ internal static class NodeSigns
             : own;
     }
 
-    private static FoundSign? OwnSign(GangSpec spec, NodeObservation node)
+    /// <summary>What says that this node is about to go, whatever else it says; or null.</summary>
+    public static FoundSign? GoingOf(GangSpec spec, NodeObservation node) => OwnSign(spec, node, onlyGoing: true);
+
+    private static FoundSign? OwnSign(GangSpec spec, NodeObservation node, bool onlyGoing = false)
     {
         FoundSign? found = null;
         foreach (var sign in spec.NodeSigns.IsEmpty ? BuiltIn : [.. spec.NodeSigns, .. BuiltIn])
         {
             if (found is { Kind: FailureKind.NodeUnhealthy }) break;
+            if (onlyGoing && sign.Kind != FailureKind.NodeDraining) continue;
             if (Matches(sign, node) is not { } evidence || (found is not null && sign.Kind == FailureKind.NodeDraining)) continue;
             found = new FoundSign(sign.Kind, evidence, sign.IsTaint ? "node taint" : "node condition", IsUrgent: true);
         }

@@ -21,7 +21,7 @@ internal static class Notices
             return true;
         }
 
-        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!])?.Sign);
+        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!])?.Going);
         if (signs.Any(s => s is null or { IsUrgent: true })) return false;
         if (GangDecisions.Decide(draft.State, failures, draft.State.Attempt, draft.Now).Decision.Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
 
@@ -40,7 +40,7 @@ internal static class Notices
         foreach (var failure in draft.State.Failures)
         {
             var pod = draft.Find(failure.Pod!);
-            if (pod is not null && NodeDetector.Find(draft, pod) is { Kind: FailureKind.NodeDraining }) continue;
+            if (pod is not null && NodeDetector.GoingOf(draft, pod) is not null) continue;
             draft.Set(s => s with { Failures = s.Failures.Remove(failure), ExtraSpares = s.ExtraSpares.Clear() });
             if (pod is not null) draft.Put(pod with { FailedAttempt = 0 });
             draft.Notice($"node {failure.Node} is not about to go any more; {failure.Worker} stays");

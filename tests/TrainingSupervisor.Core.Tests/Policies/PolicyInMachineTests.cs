@@ -264,4 +264,21 @@ public sealed class PolicyInMachineTests
         Assert.Equal(moves, world.State.Quarantined.ContainsKey(pod.Node!.Name));
         Assert.Contains(world.Events.OfType<FailureDetected>(), f => f.Failure.Kind == FailureKind.NodeUnhealthy);
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_NodeIsAboutToGoAndWhatElseItSaysIsIgnored_TheWorkerMoves(bool annotated)
+    {
+        var world = Started(p => p.On(FailureKind.NodeUnhealthy, RecoveryStrategy.Ignore));
+        var node = world.PodOf(2).Node!;
+        if (annotated) world.Change(node, n => n.Reported = "a fan is slow");
+        else world.Change(node, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(Soon);
+        Assert.Equal(1, world.State.Attempt);
+
+        world.Change(node, n => n.Taints = ["aws-node-termination-handler/spot-itn:NoSchedule"]);
+        world.Run(Soon);
+        Assert.Equal((2, FailureKind.NodeDraining), (world.State.Attempt, world.State.Plan!.Cause!.Kind));
+    }
 }
