@@ -185,8 +185,9 @@ internal static class InputReducer
         switch (failed.Effect)
         {
             case CreatePod create when draft.Find(create.Request.Name) is { } pod:
-                draft.Put(pod with { TryAgainAt = draft.Now + PodKeeper.Retry });
-                if (failed.Fatal)
+                // The gang goes on without a spare that cannot be had, and asks for it again.
+                draft.Put(pod with { TryAgainAt = draft.Now + (failed.Fatal && pod.Worker is null ? PodKeeper.Doubt : PodKeeper.Retry) });
+                if (failed.Fatal && pod.Worker is not null)
                 {
                     FailureDetector.Report(draft, new Failure(FailureKind.InvalidPod, failed.Error, draft.Now)
                     {

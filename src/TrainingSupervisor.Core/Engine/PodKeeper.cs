@@ -10,7 +10,7 @@ internal static class PodKeeper
     public static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
     /// <summary>Without one: the call itself tries again and reports, so this is for what we cannot imagine.</summary>
-    private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan Doubt = TimeSpan.FromMinutes(1);
 
     public static void Run(GangDraft draft)
     {

@@ -164,4 +164,21 @@ public sealed class DeadlineTests
         Assert.Contains("no such image (the default for ImageUnavailable: FailGang; first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
         Assert.Equal(5, world.Ordered.Count);
     }
+
+    [Fact]
+    [LeavesAlone(FailureKind.InvalidPod)]
+    public void Step_ApiServerRefusesASpare_TheGangTrainsOnAndAsksAgain()
+    {
+        var world = World.Running(Specs.Gang(4, spares: 1).Build());
+        var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
+        world.KillContainer(spare);
+        while (world.Ordered.Count < 6) world.Run(TimeSpan.FromMilliseconds(1));
+        var next = world.State.Pods.Values.Single(p => p is { Worker: null, Doomed: false });
+        world.Tell(new EffectFailed(new CreatePod(new PodRequest { Name = next.Name, Role = "trainer" }), "exceeded quota", Fatal: true));
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal((GangPhase.Running, 1), (world.State.Phase, world.State.Attempt));
+        Assert.Empty(Found(world, FailureKind.InvalidPod));
+        Assert.Contains(world.Events.OfType<GangNotice>(), n => n.Text.Contains("exceeded quota", StringComparison.Ordinal));
+    }
 }
