@@ -376,7 +376,7 @@ internal static class Barrier
     public static string Missing(PodState pod) => pod switch
     {
         { Pod.UnschedulableMessage: { } message } => $"Unschedulable: {message}",
-        { Pod: null } => "its Pod has not been created",
+        { Pod: null } => $"its Pod has not been created{(pod.CreateError is { } why ? $": {why}" : "")}",
         { Agent: null } => $"its agent has not been heard of; the Pod is {pod.Pod!.Phase}{Why(pod.Pod)}",
         { Connected: false } => "its agent is silent",
         _ => $"its agent is {pod.Agent.Phase} in attempt {pod.Agent.Attempt}",

@@ -186,7 +186,7 @@ internal static class InputReducer
         {
             case CreatePod create when draft.Find(create.Request.Name) is { } pod:
                 // The gang goes on without a spare that cannot be had, and asks for it again.
-                draft.Put(pod with { TryAgainAt = draft.Now + (failed.Fatal && pod.Worker is null ? PodKeeper.Doubt : PodKeeper.Retry) });
+                draft.Put(pod with { TryAgainAt = draft.Now + (failed.Fatal && pod.Worker is null ? PodKeeper.Doubt : PodKeeper.Retry), CreateError = failed.Error });
                 if (failed.Fatal && pod.Worker is not null)
                 {
                     FailureDetector.Report(draft, new Failure(FailureKind.InvalidPod, failed.Error, draft.Now)

@@ -68,6 +68,9 @@ internal sealed record PodState
     public bool DeleteForced { get; init; }
     public bool DeleteFailed { get; init; }
 
+    /// <summary>Why it could not be made when that was last tried.</summary>
+    public string? CreateError { get; init; }
+
     /// <summary>When a request that was sent may be said again: soon when it has failed, late when it was merely not seen to work.</summary>
     public DateTimeOffset TryAgainAt { get; init; }
 

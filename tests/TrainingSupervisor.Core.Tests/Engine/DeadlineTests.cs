@@ -181,4 +181,19 @@ public sealed class DeadlineTests
         Assert.Empty(Found(world, FailureKind.InvalidPod));
         Assert.Contains(world.Events.OfType<GangNotice>(), n => n.Text.Contains("exceeded quota", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_ApiServerRefusesAReplacementForSomeTime_GoesOnOrSaysWhyItIsLate(bool passes)
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromSeconds(30)));
+        world.RefusesPods = "exceeded quota: compute";
+        if (passes) world.After(12_000, () => world.RefusesPods = null);
+        world.KillContainer(world.PodOf(1));
+        world.Run(TimeSpan.FromSeconds(35));
+
+        if (passes) Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        else Assert.Equal("its Pod has not been created: exceeded quota: compute", Assert.Single(Found(world, FailureKind.BarrierTimeout)).Evidence);
+    }
 }
