@@ -25,12 +25,13 @@ internal static class Notices
         if (signs.Any(s => s is null or { IsUrgent: true })) return false;
         if (GangDecisions.Decide(draft.State, failures, draft.State.Attempt, draft.Now).Decision.Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
 
-        var needed = failures.Where(f => f.Worker is not null).CountBy(f => f.Worker!.Value.Role).ToList();
         var state = draft.ToState();
-        var ready = needed.All(n => draft.Pods.Count(p => p.Role == n.Key && Spares.CanServe(state, p, draft.Now)) >= n.Value);
+        var moving = failures.Where(f => f.Worker is not null).ToList();
+        var waiting = draft.Pods.Where(p => Spares.CanServe(state, p, draft.Now)).ToList();
+        var ready = moving.TrueForAll(f => Spares.For(state, waiting, f) is { } spare && waiting.Remove(spare));
         var deadline = failures.Min(f => f.Noticed) + draft.Spec.BarrierDeadline;
         if (ready || draft.Now >= deadline) return false;
-        draft.Set(s => s with { ExtraSpares = needed.ToImmutableSortedDictionary(n => n.Key, n => Math.Max(0, n.Value - s.Spec.Role(n.Key).AllSpares)) });
+        draft.Set(s => s with { ExtraSpares = Spares.Lacking(state, moving) });
         draft.WakeAt(deadline);
         return true;
     }

@@ -391,4 +391,32 @@ public sealed class MoveTests
         Assert.Contains(world.State.Plan!.Failures, f => f.Kind == FailureKind.Killed);
         Assert.Equal((1, false), (world.State.Quarantined[node.Name].Failures, Quarantine.Holds(world.State, node.Name, world.Now)));
     }
+
+    [Theory]
+    [InlineData("a", 1)]
+    [InlineData("b", 0)]
+    public void Step_NodeCordonedWhereSparesHaveALabel_OnlyAFittingOneIsReadyForIt(string rack, int made)
+    {
+        var spec = Gang.Create("llm")
+            .AddRole("trainer", r => r.WithCount(4).WithSpares(1, "rack", "b").WithImage("train:1").WithCommand("train").WithAgentInImage("/agent"))
+            .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1)).Build();
+        var world = new World(1, spec, nodes: 12);
+        for (var i = 0; i < 12; i++)
+        {
+            var number = i;
+            world.Change(world.Nodes[i], n => n.Rack = number % 2 == 0 ? "a" : "b");
+        }
+
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        var rank = Enumerable.Range(0, 4).First(r => world.PodOf(r).Node!.Rack == rack);
+        var ordered = world.Ordered.Count;
+        world.Change(world.PodOf(rank).Node!, n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(15));
+
+        Assert.Equal((Stage.Running, 2, RecoveryStep.ReplaceWithSpare), (world.State.Stage, world.State.Attempt, LastPlan(world).Steps[rank].Step));
+        // And the labelled one is made anew when it was taken.
+        Assert.Equal(ordered + 1, world.Ordered.Count);
+        Assert.Equal(made, world.Ordered.Skip(ordered).Count(o => o.At <= LastPlan(world).Decided - TimeSpan.FromMilliseconds(1)));
+    }
 }
