@@ -113,6 +113,7 @@ internal static class Adoption
     {
         if (!draft.State.PodsUnsaved) return false;
         draft.Save(planInProgress: true);
+        draft.Set(s => s with { WaitsSince = s.BarrierSince });
         draft.Enter(Stage.Saving);
         return true;
     }

@@ -10,6 +10,9 @@ internal static class Barrier
     /// <summary>An agent that has not obeyed for so long is told again.</summary>
     public static readonly TimeSpan Repeat = TimeSpan.FromSeconds(5);
 
+    /// <summary>Between the Pods that a worker needs one after the other within one recovery.</summary>
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
+
     public static void Run(GangDraft draft)
     {
         var state = draft.State;
@@ -106,10 +109,18 @@ internal static class Barrier
     /// <summary>Whatever fails before the release joins: the plan grows, the attempt number does not.</summary>
     private static bool JoinFailures(GangDraft draft)
     {
+        var plan = draft.State.Plan!;
+        if (!draft.State.Failures.IsEmpty) DropIgnored(draft, plan);
         var state = draft.State;
         if (state.Failures.IsEmpty) return false;
-        var plan = state.Plan!;
         draft.Set(s => s with { Failures = [] });
+        if (Hopeless(draft, plan, state.Failures) is { } hopeless)
+        {
+            draft.Decided = GangDecisions.WithoutSteps(hopeless, plan.Attempt, draft.Now);
+            Reconciler.End(draft, GangPhase.Failed, $"{hopeless.Failures[0]} ({hopeless.Decision.Reason})");
+            return true;
+        }
+
         var decided = Rejoin(state, plan, draft.Now);
         var (decision, failures) = (decided.Decision, decided.Failures);
         if (decision.Strategy == RecoveryStrategy.FailGang)
@@ -131,6 +142,8 @@ internal static class Barrier
             Domain = next.Domain,
             Steps = steps,
             Scope = next.Scope,
+            // Only where the gang shrinks once more does anybody else give up a place.
+            Idle = steps.Length == plan.Steps.Length ? plan.Idle : next.Idle,
             AvoidNodes = next.AvoidNodes,
             Decision = decision,
             Estimate = same ? plan.Estimate : next.Estimate,
@@ -145,8 +158,25 @@ internal static class Barrier
             return false;
         }
 
+        var since = state.BarrierSince;
         Reconciler.Adopt(draft, grown);
+        // Whoever fails again and again must not keep the barrier from its deadline.
+        if (state.Failures.All(f => f.Worker is { } worker && plan.Failures.Any(p => p.Worker == worker))) draft.Set(s => s with { WaitsSince = since });
+        Delay(draft, grown, news);
         return true;
+    }
+
+    /// <summary>The second new Pod that a worker needs within one recovery comes at once; each further one waits twice as long as that before.</summary>
+    private static void Delay(GangDraft draft, RecoveryPlan plan, HashSet<string> news)
+    {
+        foreach (var step in plan.Steps)
+        {
+            if (step.Step != RecoveryStep.Recreate || step.OldPod is not { } old || !news.Contains(old) || draft.Find(step.Pod) is not { Pod: null } pod) continue;
+            var lost = plan.Failures.Where(f => f.Worker == step.Worker).Select(f => f.Pod).Distinct().Count();
+            if (lost > 2) draft.Put(pod with { DelayedUntil = draft.Now + AtMost(TimeSpan.FromSeconds(Math.Pow(2, Math.Min(lost - 3, 10)))) });
+        }
+
+        static TimeSpan AtMost(TimeSpan time) => time < LongestDelay ? time : LongestDelay;
     }
 
     /// <summary>Only what the news are about needs another step; everyone else keeps the one that is under way.</summary>
@@ -184,6 +214,38 @@ internal static class Barrier
                 NotBefore = plan.NotBefore,
             },
             [.. decided.Failures, .. ranked.Except(decided.Failures)]);
+    }
+
+    /// <summary>What the policy ignores moves nobody now, either, if its Pod can come to the barrier all the same.</summary>
+    private static void DropIgnored(GangDraft draft, RecoveryPlan plan)
+    {
+        var before = draft.State with { Recoveries = [.. GangDecisions.Before(draft.State, plan.Attempt)] };
+        foreach (var failure in draft.State.Failures)
+        {
+            if (!failure.Kind.LeavesPod() || !GangDecisions.Ignores(before, failure, Math.Max(1, plan.Attempt - 1), draft.Now)) continue;
+            draft.Set(s => s with { Failures = s.Failures.Remove(failure) });
+            draft.Notice($"ignored: {failure}");
+            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure.Kind, plan.Attempt));
+        }
+    }
+
+    /// <summary>
+    /// A new Pod in which no worker has run yet cannot have failed for the sake of the first cause. If a rule fails the gang for what has befallen
+    /// it, another Pod would meet the same.
+    /// </summary>
+    private static GangDecision? Hopeless(GangDraft draft, RecoveryPlan plan, ImmutableArray<Failure> failures)
+    {
+        var before = draft.State with { Recoveries = [.. GangDecisions.Before(draft.State, plan.Attempt)] };
+        foreach (var failure in failures)
+        {
+            if (failure.Pod is not { } name || draft.Find(name) is not { MayRun: false, Planned: RecoveryStep.Recreate }) continue;
+            var decided = GangDecisions.Decide(before, [failure], Math.Max(1, plan.Attempt - 1), draft.Now);
+            // Of a spent budget there is nothing to say: within a recovery none is counted.
+            if (decided.Decision is not { Strategy: RecoveryStrategy.FailGang, Budgets.IsEmpty: true } fails) continue;
+            return plan.Cause is { } first ? decided with { Decision = fails with { Reason = $"{fails.Reason}; first cause: {first}" } } : decided;
+        }
+
+        return null;
     }
 
     private static void Command(GangDraft draft, PodState pod, RecoveryStep step)
@@ -314,7 +376,7 @@ internal static class Barrier
     public static string Missing(PodState pod) => pod switch
     {
         { Pod.UnschedulableMessage: { } message } => $"Unschedulable: {message}",
-        { Pod: null } => "its Pod has not been created",
+        { Pod: null } => $"its Pod has not been created{(pod.CreateError is { } why ? $": {why}" : "")}",
         { Agent: null } => $"its agent has not been heard of; the Pod is {pod.Pod!.Phase}{Why(pod.Pod)}",
         { Connected: false } => "its agent is silent",
         _ => $"its agent is {pod.Agent.Phase} in attempt {pod.Agent.Attempt}",

@@ -22,7 +22,7 @@ internal static class ContainerDetector
             return worker.ExitCode != 0 && draft.State.Stage is Stage.Running or Stage.Releasing or Stage.Gathering ? PodDetector.ExitOf(pod, worker, draft.Now) : null;
         }
 
-        if (pod.AloneSince is not { } since || pod.Pod!.DisruptionReason is not null || pod.Finished(pod.Target)) return null;
+        if (pod.AloneSince is not { } since || pod.Pod!.DisruptionReason is not null) return null;
         if (draft.Now < since + Patience)
         {
             draft.WakeAt(since + Patience);

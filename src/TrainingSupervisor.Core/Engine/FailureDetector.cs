@@ -10,12 +10,11 @@ internal static class FailureDetector
         for (var rank = 0; rank < draft.State.Workers.Length; rank++)
         {
             var pod = draft.AtRank(rank);
-            if (ExitDetector.Find(draft, pod) is { } exit) Report(draft, exit);
-            else if (RestartDetector.Find(draft, pod) is { } restarted) Report(draft, restarted);
-            else if (ContainerDetector.Find(draft, pod) is { } ended) Report(draft, ended);
-            else if (PodDetector.Find(draft, pod) is { } broken) Report(draft, broken);
-            else if (LossDetector.Find(draft, pod) is { } lost) Report(draft, lost);
-            else if (NodeDetector.Find(draft, pod) is { } going) Report(draft, going);
+            if (pod.Finished(pod.Target)) continue;
+            _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
+                || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
+                || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod))
+                || Tells(draft, pod, NodeDetector.GoingOf(draft, pod));
         }
 
         if (draft.State.Stage != Stage.Running) return;
@@ -23,18 +22,31 @@ internal static class FailureDetector
         StragglerDetector.Run(draft);
     }
 
+    /// <summary>The first that is found speaks for its Pod; what the policy ignores hides none of those after it.</summary>
+    private static bool Tells(GangDraft draft, PodState pod, Failure? failure)
+    {
+        if (failure is null || pod.Ignores(failure.Kind, Target(draft.State))) return false;
+        Report(draft, failure);
+        return true;
+    }
+
+    /// <summary>The attempt that a failure of this moment leads to.</summary>
+    private static int Target(GangState state) => state.Stage is Stage.Running or Stage.Releasing or Stage.Gathering ? state.Attempt + 1 : state.Attempt;
+
     /// <summary>The same end is seen twice, by the agent and in the Pod's status: the first stays, unless the second is likelier the cause.</summary>
     public static void Report(GangDraft draft, Failure failure)
     {
-        var target = draft.State.Stage is Stage.Running or Stage.Releasing or Stage.Gathering ? draft.State.Attempt + 1 : draft.State.Attempt;
+        var target = Target(draft.State);
         if (failure.Pod is { } name && draft.Find(name) is { } pod)
         {
             // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
             var ended = pod.HasEnded || pod.Gone;
             if (pod.Ignores(failure.Kind, target)) return;
-            if (pod.FailedAttempt == target && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
-                && (pod.FailedEnded || !ended) && (pod.FailedKind.BlamesPod() || !failure.Kind.BlamesPod())) return;
-            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended });
+            // What is only announced hides nothing that happens meanwhile.
+            var announced = pod.FailedKind == FailureKind.NodeDraining && failure.Kind != FailureKind.NodeDraining;
+            if (pod.FailedAttempt == target && !announced && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
+                && (pod.FailedEnded || !ended) && (pod.FailedForPod || !failure.BlamesPod())) return;
+            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended, FailedForPod = failure.BlamesPod() });
         }
 
         Add(draft, failure);

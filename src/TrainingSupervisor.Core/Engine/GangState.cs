@@ -77,8 +77,11 @@ internal sealed record GangState
     public int QuiescedAttempt { get; init; }
     public DateTimeOffset QuiescedAt { get; init; }
 
+    /// <summary>The time of the barrier goes on from here, though the plan has changed since; null if it began anew with the plan.</summary>
+    public DateTimeOffset? WaitsSince { get; init; }
+
     /// <summary>Since when the barrier waits for workers, and not for what they save first.</summary>
-    public DateTimeOffset BarrierSince => QuiescedAttempt == Attempt && QuiescedAt > StageSince ? QuiescedAt : StageSince;
+    public DateTimeOffset BarrierSince => WaitsSince ?? (QuiescedAttempt == Attempt && QuiescedAt > StageSince ? QuiescedAt : StageSince);
     public ImmutableSortedDictionary<string, int> Incarnations { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
     public ImmutableSortedDictionary<string, string> Assigned { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
     public ImmutableSortedDictionary<string, int> SpareSerials { get; init; } = ImmutableSortedDictionary<string, int>.Empty;

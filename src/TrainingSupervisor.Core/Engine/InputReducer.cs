@@ -82,8 +82,11 @@ internal static class InputReducer
     }
 
     /// <summary>What a Node says is judged once, and not for each of its Pods in each step.</summary>
-    private static void Put(GangDraft draft, NodeObservation node) =>
-        draft.Put(node with { Sign = NodeSigns.Of(draft.Spec, node) });
+    private static void Put(GangDraft draft, NodeObservation node)
+    {
+        var sign = NodeSigns.Of(draft.Spec, node);
+        draft.Put(node with { Sign = sign, Besides = sign is null or { Kind: FailureKind.NodeDraining } ? null : NodeSigns.GoingOf(draft.Spec, node) });
+    }
 
     private static void Agent(GangDraft draft, AgentSeen seen)
     {
@@ -184,8 +187,9 @@ internal static class InputReducer
         switch (failed.Effect)
         {
             case CreatePod create when draft.Find(create.Request.Name) is { } pod:
-                draft.Put(pod with { TryAgainAt = draft.Now + PodKeeper.Retry });
-                if (failed.Fatal)
+                // The gang goes on without a spare that cannot be had, and asks for it again.
+                draft.Put(pod with { TryAgainAt = draft.Now + (failed.Fatal && pod.Worker is null ? PodKeeper.Doubt : PodKeeper.Retry), CreateError = failed.Error });
+                if (failed.Fatal && pod.Worker is not null)
                 {
                     FailureDetector.Report(draft, new Failure(FailureKind.InvalidPod, failed.Error, draft.Now)
                     {

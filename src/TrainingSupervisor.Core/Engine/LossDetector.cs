@@ -8,6 +8,9 @@ internal static class LossDetector
     /// <summary>With the gather window and the save after it, a replacement is ordered within ten seconds of the last sign of life.</summary>
     private static readonly TimeSpan UnfencedPatience = TimeSpan.FromSeconds(8);
 
+    /// <summary>Where a new supervisor is to be found, agents read in a Secret that a kubelet renews every minute or two.</summary>
+    private static readonly TimeSpan TakeoverPatience = TimeSpan.FromMinutes(4);
+
     public static Failure? Find(GangDraft draft, PodState pod)
     {
         // A healthy stream outweighs whatever the node's kubelet does: the worker trains.
@@ -24,10 +27,12 @@ internal static class LossDetector
         // An agent that leaves for a restart is not lost, nor one whose containers the kubelet was seen to restart; the barrier's deadline
         // watches over that.
         if (pod.RestartCause is not null && draft.State.Stage is not (Stage.Running or Stage.Releasing)) return null;
-        if (pod.Agent is not { Phase: AgentPhase.Running or AgentPhase.Exited or AgentPhase.Waiting } || pod.Pod?.AllContainersRestarting == true) return null;
+        var missed = IsMissed(draft, pod);
+        if (pod.Pod?.AllContainersRestarting == true || !(missed || pod.Agent is { Phase: AgentPhase.Running or AgentPhase.Exited or AgentPhase.Waiting })) return null;
         // When no agent at all reaches us, we are the one who is cut off.
         if (!draft.AnyConnected) return null;
         var patience = draft.Spec.Fence > TimeSpan.Zero ? draft.Spec.Fence : UnfencedPatience;
+        if (missed && patience < TakeoverPatience) patience = TakeoverPatience;
         var lost = pod.LastSign + patience;
         if (draft.Now >= lost)
         {
@@ -37,4 +42,8 @@ internal static class LossDetector
         draft.WakeAt(lost);
         return null;
     }
+
+    /// <summary>Its worker was released under another supervisor, and this one has never heard of its agent: that was lost in between.</summary>
+    private static bool IsMissed(GangDraft draft, PodState pod) =>
+        pod is { Agent: null, MayRun: true, Worker: not null } && draft.State.Stage is Stage.Running or Stage.Releasing;
 }

@@ -38,15 +38,23 @@ internal static class NodeSigns
     /// <summary>The gravest sign on this node, or null.</summary>
     public static FoundSign? Of(GangSpec spec, NodeObservation node)
     {
-        if (ReportedFailure.OfNode(node.Reported) is { } reported)
-        {
-            return new FoundSign(reported.Kind, $"a health system reports: {reported.Evidence}", FailureTraits.NodeAnnotation, IsUrgent: true);
-        }
+        var own = OwnSign(spec, node);
+        // A health system knows more than a condition does, but what it calls slow may be broken besides.
+        return ReportedFailure.OfNode(node.Reported) is { } reported && (own is null || reported.Kind.CauseRank() <= own.Kind.CauseRank())
+            ? new FoundSign(reported.Kind, $"a health system reports: {reported.Evidence}", FailureTraits.NodeAnnotation, IsUrgent: true)
+            : own;
+    }
 
+    /// <summary>What says that this node is about to go, whatever else it says; or null.</summary>
+    public static FoundSign? GoingOf(GangSpec spec, NodeObservation node) => OwnSign(spec, node, onlyGoing: true);
+
+    private static FoundSign? OwnSign(GangSpec spec, NodeObservation node, bool onlyGoing = false)
+    {
         FoundSign? found = null;
         foreach (var sign in spec.NodeSigns.IsEmpty ? BuiltIn : [.. spec.NodeSigns, .. BuiltIn])
         {
             if (found is { Kind: FailureKind.NodeUnhealthy }) break;
+            if (onlyGoing && sign.Kind != FailureKind.NodeDraining) continue;
             if (Matches(sign, node) is not { } evidence || (found is not null && sign.Kind == FailureKind.NodeDraining)) continue;
             found = new FoundSign(sign.Kind, evidence, sign.IsTaint ? "node taint" : "node condition", IsUrgent: true);
         }

@@ -12,7 +12,7 @@ internal static class Notices
     /// <summary>True while there is nothing to answer yet: all failures are notices that can wait for a replacement.</summary>
     public static bool Hold(GangDraft draft)
     {
-        if (draft.State.Failures.Any(f => f.Kind != FailureKind.NodeDraining || f.SeenBy != "node" || f.Pod is null)) return false;
+        if (draft.State.Failures.Any(f => !f.CanWait)) return false;
         Withdraw(draft);
         var failures = draft.State.Failures;
         if (failures.IsEmpty)
@@ -21,16 +21,17 @@ internal static class Notices
             return true;
         }
 
-        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!])?.Sign);
+        var signs = failures.Select(f => draft.NodeOf(draft[f.Pod!])?.Going);
         if (signs.Any(s => s is null or { IsUrgent: true })) return false;
         if (GangDecisions.Decide(draft.State, failures, draft.State.Attempt, draft.Now).Decision.Strategy is RecoveryStrategy.Ignore or RecoveryStrategy.FailGang) return false;
 
-        var needed = failures.Where(f => f.Worker is not null).CountBy(f => f.Worker!.Value.Role).ToList();
         var state = draft.ToState();
-        var ready = needed.All(n => draft.Pods.Count(p => p.Role == n.Key && Spares.CanServe(state, p, draft.Now)) >= n.Value);
+        var moving = failures.Where(f => f.Worker is not null).ToList();
+        var waiting = draft.Pods.Where(p => Spares.CanServe(state, p, draft.Now)).ToList();
+        var ready = moving.TrueForAll(f => Spares.For(state, waiting, f) is { } spare && waiting.Remove(spare));
         var deadline = failures.Min(f => f.Noticed) + draft.Spec.BarrierDeadline;
         if (ready || draft.Now >= deadline) return false;
-        draft.Set(s => s with { ExtraSpares = needed.ToImmutableSortedDictionary(n => n.Key, n => Math.Max(0, n.Value - s.Spec.Role(n.Key).AllSpares)) });
+        draft.Set(s => s with { ExtraSpares = Spares.Lacking(state, moving) });
         draft.WakeAt(deadline);
         return true;
     }
@@ -40,7 +41,7 @@ internal static class Notices
         foreach (var failure in draft.State.Failures)
         {
             var pod = draft.Find(failure.Pod!);
-            if (pod is not null && NodeDetector.Find(draft, pod) is { Kind: FailureKind.NodeDraining }) continue;
+            if (pod is not null && NodeDetector.GoingOf(draft, pod) is not null) continue;
             draft.Set(s => s with { Failures = s.Failures.Remove(failure), ExtraSpares = s.ExtraSpares.Clear() });
             if (pod is not null) draft.Put(pod with { FailedAttempt = 0 });
             draft.Notice($"node {failure.Node} is not about to go any more; {failure.Worker} stays");

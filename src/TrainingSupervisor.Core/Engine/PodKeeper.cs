@@ -10,7 +10,7 @@ internal static class PodKeeper
     public static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
     /// <summary>Without one: the call itself tries again and reports, so this is for what we cannot imagine.</summary>
-    private static readonly TimeSpan Doubt = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan Doubt = TimeSpan.FromMinutes(1);
 
     public static void Run(GangDraft draft)
     {
@@ -85,18 +85,18 @@ internal static class PodKeeper
 
     private static bool IsBroken(GangDraft draft, PodState spare)
     {
-        if (spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true || NodeDetector.Find(draft, spare) is not null) return true;
-        return draft.NodeOf(spare) is { } node
-            && (Quarantine.Holds(draft.State, node.Name, draft.Now) || (!spare.Connected && NodeHealth.IsLost(draft.State, node)));
+        if (spare.Gone || spare.HasEnded || spare.Pod?.Deleting == true || NodeDetector.Find(draft, spare) is not null || LossDetector.Find(draft, spare) is not null) return true;
+        return draft.NodeOf(spare) is { } node && Quarantine.Holds(draft.State, node.Name, draft.Now);
     }
 
     private static void Create(GangDraft draft, PodState pod)
     {
         if (draft.Spec.IsAdopted || pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
-        if (draft.Now < pod.TryAgainAt)
+        var from = pod.TryAgainAt > pod.DelayedUntil ? pod.TryAgainAt : pod.DelayedUntil;
+        if (draft.Now < from)
         {
-            draft.WakeAt(pod.TryAgainAt);
+            draft.WakeAt(from);
             return;
         }
 

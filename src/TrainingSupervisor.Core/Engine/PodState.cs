@@ -71,8 +71,17 @@ internal sealed record PodState
     public bool DeleteForced { get; init; }
     public bool DeleteFailed { get; init; }
 
+    /// <summary>Why it could not be made when that was last tried.</summary>
+    public string? CreateError { get; init; }
+
     /// <summary>When a request that was sent may be said again: soon when it has failed, late when it was merely not seen to work.</summary>
     public DateTimeOffset TryAgainAt { get; init; }
+
+    /// <summary>It is not made before this: others for the same worker have failed already in this recovery.</summary>
+    public DateTimeOffset DelayedUntil { get; init; }
+
+    /// <summary>It was made, or at least asked for.</summary>
+    public bool IsOrdered => Uid is not null || TryAgainAt > default(DateTimeOffset);
     public string? HaltedInstance { get; init; }
     public DateTimeOffset HaltedAt { get; init; }
     public int CommandedAttempt { get; init; }
@@ -97,6 +106,7 @@ internal sealed record PodState
     public int FailedAttempt { get; init; }
     public FailureKind FailedKind { get; init; }
     public bool FailedEnded { get; init; }
+    public bool FailedForPod { get; init; }
 
     /// <summary>Its worker runs the attempt that it is to run, or has ended that with code 0.</summary>
     public bool IsOnTarget => Runs(Target) || Finished(Target);

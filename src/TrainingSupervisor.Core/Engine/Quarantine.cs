@@ -17,6 +17,10 @@ internal static class Quarantine
     public static IEnumerable<string> Nodes(GangState state, DateTimeOffset now) =>
         state.Quarantined.Where(q => now < q.Value.Until).Select(q => q.Key);
 
+    /// <summary>Whether this failure's node has been in quarantine for it, and is forgiven: a plan that grows answers its failures anew, and blames nobody twice.</summary>
+    public static bool Forgave(GangState state, Failure failure, DateTimeOffset now) =>
+        state.Quarantined.TryGetValue(failure.Node ?? "", out var entry) && now >= entry.Until && failure.Noticed <= entry.Since;
+
     /// <summary>Notes that these nodes have failed; one that is in quarantine already stays as it is.</summary>
     public static void Add(GangDraft draft, IEnumerable<string> nodes, RecoveryPlan plan)
     {

@@ -117,7 +117,7 @@ internal static class Reconciler
     /// <summary>Makes this plan the one in progress and writes it, before its first effect.</summary>
     public static void Adopt(GangDraft draft, RecoveryPlan plan)
     {
-        draft.Set(s => s with { Attempt = plan.Attempt, Plan = plan, LastAdvance = draft.Now, ExtraSpares = s.ExtraSpares.Clear(), RosterAttempt = Rosters.Since(s, plan) });
+        draft.Set(s => s with { Attempt = plan.Attempt, Plan = plan, LastAdvance = draft.Now, WaitsSince = null, ExtraSpares = s.ExtraSpares.Clear(), RosterAttempt = Rosters.Since(s, plan) });
         Quarantine.Add(draft, plan.AvoidNodes, plan);
         var sequence = draft.State.SaveSequence + 1;
         Membership.Change(draft, plan, sequence);

@@ -16,9 +16,34 @@ internal static class Spares
     {
         if (spare.Pool.Length == 0) return true;
         var pool = role.SparePools.FirstOrDefault(p => p.Name == spare.Pool);
-        return pool is not null && node is not null && state.Nodes.TryGetValue(node, out var seen)
-            && seen.Labels.GetValueOrDefault(pool.NodeLabel) == pool.Value;
+        return pool is not null && IsOn(state, pool, node);
     }
+
+    /// <summary>One of these that may take over from this failure's worker, a labelled one first: it serves only some workers.</summary>
+    public static PodState? For(GangState state, IEnumerable<PodState> waiting, Failure failure)
+    {
+        var role = state.Spec.Role(failure.Worker!.Value.Role);
+        return waiting.Where(s => s.Role == role.Name && Fits(state, role, s, failure.Node)).OrderBy(s => s.Pool.Length == 0).FirstOrDefault();
+    }
+
+    /// <summary>How many spares each role needs beyond those that are described, so that each of these workers can move.</summary>
+    public static ImmutableSortedDictionary<string, int> Lacking(GangState state, IEnumerable<Failure> moving)
+    {
+        var lacking = ImmutableSortedDictionary.CreateBuilder<string, int>();
+        foreach (var workers in moving.GroupBy(f => f.Worker!.Value.Role))
+        {
+            var role = state.Spec.Role(workers.Key);
+            // Of each pool as many workers can be served as it has spares; all others need one without a label.
+            var unserved = workers.GroupBy(f => role.SparePools.FirstOrDefault(p => IsOn(state, p, f.Node)))
+                .Sum(g => Math.Max(0, g.Count() - (g.Key?.Count ?? 0)));
+            lacking[role.Name] = Math.Max(0, unserved - role.Spares);
+        }
+
+        return lacking.ToImmutable();
+    }
+
+    private static bool IsOn(GangState state, SparePool pool, string? node) =>
+        node is not null && state.Nodes.TryGetValue(node, out var seen) && seen.Labels.GetValueOrDefault(pool.NodeLabel) == pool.Value;
 
     /// <summary>How many spares of each pool this role should have now: what it asks for, what it does without, and what a move needs.</summary>
     public static IEnumerable<(string Pool, int Count)> Wanted(GangState state, RoleSpec role)

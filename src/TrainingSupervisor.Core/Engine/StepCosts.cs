@@ -46,9 +46,9 @@ internal sealed record StepCosts
         var slowest = new Dictionary<RecoveryStep, TimeSpan>();
         foreach (var step in plan.Steps)
         {
-            if (!step.InScope || draft.Find(step.Pod)?.ArrivedAt is not { } arrived) continue;
-            var took = arrived - since;
             // A spare was there before.
+            if (!step.InScope || (draft.Find(step.Pod)?.ArrivedAt ?? (step.Step == RecoveryStep.ReplaceWithSpare ? since : null)) is not { } arrived) continue;
+            var took = arrived - since;
             if (took < TimeSpan.Zero && step.Step == RecoveryStep.ReplaceWithSpare) took = TimeSpan.Zero;
             if (took >= slowest.GetValueOrDefault(step.Step)) slowest[step.Step] = took;
         }

@@ -42,6 +42,9 @@ public sealed record Failure(FailureKind Kind, string Evidence, DateTimeOffset A
     /// <summary>Its worker may not stay in its Pod, nor on its node, whatever the kind says.</summary>
     internal bool IsUnfit { get; init; }
 
+    /// <summary>It only announces something, and sets no time for it: a cordon. Nothing ends for its sake.</summary>
+    internal bool CanWait { get; init; }
+
     /// <summary>Read from its words when it was noticed; null if it was not yet.</summary>
     internal FailureMark? Mark { get; init; }
 

@@ -21,6 +21,10 @@ internal static class FailureTraits
     /// <summary>Likewise, and what a health system says of the node, whatever kind it names.</summary>
     public static bool BlamesNode(this Failure failure) => failure.Kind.BlamesNode() || failure.IsUnfit || failure.SeenBy == NodeAnnotation;
 
+    /// <summary>Its Pod goes on with it: who is told to ignore it misses nobody at the barrier.</summary>
+    public static bool LeavesPod(this FailureKind kind) => kind is
+        FailureKind.NodeUnhealthy or FailureKind.NodeDraining or FailureKind.HealthCheckFailed or FailureKind.Straggler or FailureKind.Hang;
+
     /// <summary>It is announced: there is time to save before the worker has to go.</summary>
     public static bool IsNotice(this FailureKind kind) => kind is FailureKind.NodeDraining or FailureKind.Evicted or FailureKind.Preempted;
 

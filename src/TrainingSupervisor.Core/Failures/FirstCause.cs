@@ -79,7 +79,7 @@ internal static class FirstCause
         {
             FailureKind.Straggler => Harmless,
             // Who is told to go and then ends has ended for that.
-            FailureKind.NodeDraining => breaking.Any(f => f.Node == failure.Node && f.Node is not null) ? 0 : Harmless,
+            FailureKind.NodeDraining => !failure.CanWait && breaking.Any(f => f.Node == failure.Node && f.Node is not null) ? 0 : Harmless,
             FailureKind.Killed or FailureKind.ApplicationError when mark.IsOfItsOwnDevice => 0.25,
             // Watchdogs abort, and launchers terminate what is left.
             FailureKind.Killed => failure.Signal switch { 6 => 3, 1 or 2 or 13 or 15 => 4, _ => 0.5 },

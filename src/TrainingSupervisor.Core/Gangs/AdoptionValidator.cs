@@ -18,7 +18,7 @@ internal static class AdoptionValidator
             check(LabelSelectors.IsSelector(adopted.Selector), $"{path}.adopted.selector",
                 $"'{adopted.Selector}' is no label selector; write it as for kubectl get pods -l, for example batch.kubernetes.io/job-name=llm.");
             check(LabelSelectors.IsKey(adopted.IndexLabel), $"{path}.adopted.indexLabel", $"'{adopted.IndexLabel}' is no name of a label.");
-            check(role.Spares == 0, $"{path}.spares", "A spare has no place in Pods that something else creates; leave WithSpares out.");
+            check(role.Spares == 0 && role.SparePools.IsEmpty, $"{path}.spares", "A spare has no place in Pods that something else creates; leave WithSpares out.");
         }
     }
 }

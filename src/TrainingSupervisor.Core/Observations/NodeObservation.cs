@@ -32,6 +32,12 @@ internal sealed record NodeObservation
     /// <summary>The gravest of what all this means for the gang, judged when it was seen; null if it means nothing.</summary>
     public FoundSign? Sign { get; init; }
 
+    /// <summary>What says besides that it is about to go, where <see cref="Sign"/> says something graver.</summary>
+    public FoundSign? Besides { get; init; }
+
+    /// <summary>What says that it is about to go; null if nothing does.</summary>
+    public FoundSign? Going => Sign is { Kind: FailureKind.NodeDraining } ? Sign : Besides;
+
     /// <summary>status.declaredFeatures has RestartAllContainersOnContainerExits.</summary>
     public bool RestartsInPlace { get; init; }
 

@@ -16,10 +16,12 @@ internal static class GangDecisions
     public static GangDecision Decide(GangState state, ImmutableArray<Failure> ranked, int attempt, DateTimeOffset now)
     {
         var policy = state.Spec.Policy;
-        var answered = ranked.Where(f => !PolicyEvaluator.Ignores(policy, Context(state, f, attempt, now))).ToImmutableArray();
+        var answered = ranked.Where(f => !Ignores(state, f, attempt, now)).ToImmutableArray();
         if (answered.IsEmpty) answered = ranked;
         return new GangDecision(policy.Decide(Context(state, answered[0], attempt, now)), answered);
     }
+
+    public static bool Ignores(GangState state, Failure failure, int attempt, DateTimeOffset now) => PolicyEvaluator.Ignores(state.Spec.Policy, Context(state, failure, attempt, now));
 
     public static RecoveryPlan Plan(GangState state, PolicyDecision decision, ImmutableArray<Failure> failures, int attempt, DateTimeOffset now) =>
         RecoveryPlanner.Plan(state, failures, decision.Strategy, decision.Reason, attempt, now, decision);

@@ -55,7 +55,7 @@ internal sealed class PolicyReader
     {
         var fields = _text.Fields(node, path, "name", "kinds", "exitCodes", "signals", "role", "nodeLabels", "log", "fromAttempt", "use", "avoidNode", "quiesce", "checkHealth", "backoff", "then");
         var labels = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
-        if (fields.Has("nodeLabels")) labels.AddRange(_text.Entries(fields.Node, fields.Path).Select(e => KeyValuePair.Create(e.Key, _text.String(e.Node, e.Path))));
+        if (fields.Has("nodeLabels")) labels.AddRange(_text.SomeEntries(fields.Node, fields.Path).Select(e => KeyValuePair.Create(e.Key, _text.String(e.Node, e.Path))));
         return new PolicyRule
         {
             Name = fields.Has("name") ? _text.String(fields.Node, fields.Path) : null,

@@ -94,7 +94,7 @@ internal static class PolicyValidator
         switch (rung.Strategy)
         {
             case RecoveryStrategy.ReplaceWithSpare:
-                Needs("use", "ReplaceWithSpare", r => r.Spares > 0, "spares", "add WithSpares, or use RecreateFailed");
+                Needs("use", "ReplaceWithSpare", r => r.AllSpares > 0, "spares", "add WithSpares, or use RecreateFailed");
                 break;
             case RecoveryStrategy.RestartCell:
                 Needs("use", "RestartCell", r => r.CellSize > 0, "cells", "divide the role into cells, or use Hybrid");

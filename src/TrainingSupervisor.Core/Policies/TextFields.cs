@@ -49,6 +49,13 @@ internal sealed class TextFields
         }).ToList();
     }
 
+    /// <summary>A condition's mapping: an empty one would match everything.</summary>
+    public IEnumerable<(string Key, YamlNode Node, string Path)> SomeEntries(YamlNode node, string path)
+    {
+        if (node is YamlMappingNode { Children.Count: 0 }) Wrong(node, path, "The mapping is empty; leave it out to match every failure.");
+        return Entries(node, path);
+    }
+
     public IReadOnlyList<(YamlNode Node, string Path)> Items(YamlNode node, string path)
     {
         if (node is not YamlSequenceNode list)

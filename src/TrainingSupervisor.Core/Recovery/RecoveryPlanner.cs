@@ -26,7 +26,7 @@ internal static class RecoveryPlanner
     {
         // The decision is about the first cause: whoever failed for its sake is not to blame.
         var avoidNode = decision?.AvoidNode == true;
-        var blamed = failures.Where((f, i) => f.Node is not null && (f.BlamesNode() || (avoidNode && i == 0))).Select(f => f.Node!);
+        var blamed = failures.Where((f, i) => f.Node is not null && (f.BlamesNode() || (avoidNode && i == 0)) && !Quarantine.Forgave(state, f, now)).Select(f => f.Node!);
         var avoid = blamed.Concat(Quarantine.Nodes(state, now)).Distinct().Order(StringComparer.Ordinal).ToImmutableArray();
         var domain = FailureDomains.Of(state, failures);
         failures = FailureDomains.Name(failures, domain?.Evidence);

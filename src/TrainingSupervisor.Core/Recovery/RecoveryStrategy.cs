@@ -6,10 +6,10 @@ public enum RecoveryStrategy
     /// <summary>The failed worker's Pod is recreated if its Pod or node is to blame, else restarted in place; all others are restarted in place.</summary>
     Hybrid,
 
-    /// <summary>Every worker is restarted in its Pod (RestartAllContainers); only Pods that are gone are recreated.</summary>
+    /// <summary>Every worker is restarted in its Pod (RestartAllContainers), but for those whose Pod is gone or whose kind of failure blames the Pod or its node.</summary>
     RestartGangInPlace,
 
-    /// <summary>Every worker's process is restarted by its agent, without the kubelet; only Pods that are gone are recreated.</summary>
+    /// <summary>Every worker's process is restarted by its agent, without the kubelet, but for those whose Pod is gone or whose kind of failure blames the Pod or its node.</summary>
     RestartProcesses,
 
     /// <summary>Every Pod is deleted and created anew.</summary>

@@ -92,8 +92,10 @@ internal sealed class StepPlanner
 
     private WorkerStep StepFor(RoleSpec role, WorkerId worker, PodState pod)
     {
-        if (WhyNew(pod) is { } why) return New(role, worker, pod, why);
-        if (IsCells && !_cells.Contains((worker.Role, CellOf(worker))))
+        var others = IsCells && !_cells.Contains((worker.Role, CellOf(worker)));
+        // Whoever of another cell has done its work needs no Pod any more.
+        if (!(others && pod.Finished(pod.Target)) && WhyNew(pod) is { } why) return New(role, worker, pod, why);
+        if (others)
         {
             return new WorkerStep(worker, RecoveryStep.Keep, "its cell is not touched") { Pod = pod.Name, InScope = false };
         }
@@ -177,8 +179,8 @@ internal sealed class StepPlanner
         }
 
         Idle.AddRange(donors.Select(p => p.Name));
-        // A replacement that was on its way is a spare when it comes.
-        Idle.AddRange(pods.Where((p, i) => lost[i] && !p.MayRun && !p.Gone && !p.HasEnded).Select(p => p.Name));
+        // A replacement that is on its way is a spare when it comes; one that was not made yet need not be.
+        Idle.AddRange(pods.Where((p, i) => lost[i] && p is { IsOrdered: true, MayRun: false, Gone: false, HasEnded: false }).Select(p => p.Name));
         return steps;
     }
 

@@ -96,7 +96,9 @@ internal sealed class ApiCalls
         return code switch
         {
             HttpStatusCode.Unauthorized => new RejectedException($"The API server at {_server} does not accept the credentials of the kubeconfig (401 to '{permission}').", inner),
-            // Admission (quotas, Pod security, webhooks) answers 403 too, and no Role helps against that.
+            // A replacement stands beside the Pod that it replaces until that has ended: a quota that is full for now is none that refuses it for good.
+            HttpStatusCode.Forbidden when StatusMessage.IsFullQuota(message) => new SupervisorException($"The API server refuses '{permission}' for now: {message}", inner),
+            // Admission (Pod security, webhooks) answers 403 too, and no Role helps against that.
             HttpStatusCode.Forbidden when !StatusMessage.IsMissingRole(message) => new RejectedException($"The API server refuses '{permission}': {message}", inner),
             HttpStatusCode.Forbidden => new RejectedException($"The API server refuses '{permission}': {message}\nThis Role would allow it:\n{permission.ToRole()}", inner),
             HttpStatusCode.UnprocessableEntity or HttpStatusCode.BadRequest => new RejectedException($"The API server refuses '{permission}' as invalid: {message}", inner),

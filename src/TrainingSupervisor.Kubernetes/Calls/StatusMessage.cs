@@ -22,5 +22,8 @@ internal static class StatusMessage
     public static bool IsMissingRole(string message) =>
         message.Contains("cannot ", StringComparison.Ordinal) && message.Contains(" resource \"", StringComparison.Ordinal);
 
+    /// <summary>In the words of the quota admission: <c>exceeded quota: compute, requested: pods=1, used: pods=8, limited: pods=8</c>.</summary>
+    public static bool IsFullQuota(string message) => message.Contains("exceeded quota: ", StringComparison.Ordinal);
+
     private static string Shorten(string body) => body.Length > 500 ? body[..500] : body;
 }

@@ -1,4 +1,5 @@
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Core.Tests.Engine;
 
@@ -103,5 +104,96 @@ public sealed class DeadlineTests
         var refused = GangMachine.Step(step.State, [new EffectFailed(create, "spec.containers[0].image: Required value", Fatal: true)], DateTimeOffset.UnixEpoch);
         var failure = refused.Effects.OfType<Publish>().Select(p => p.Event).OfType<FailureDetected>().Single().Failure;
         Assert.Equal((FailureKind.InvalidPod, "spec.containers[0].image: Required value", "API server"), (failure.Kind, failure.Evidence, failure.SeenBy));
+    }
+
+    [Fact]
+    public void Step_EachNewPodEndsBeforeItIsAtTheBarrier_TheRecoveryEndsAfterTheFallbacks()
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromMinutes(5)));
+        world.KillContainer(world.PodOf(1));
+        var doomed = new HashSet<string>();
+        for (var end = world.Now + TimeSpan.FromMinutes(20); world.Now < end && !world.State.IsOver; world.Run(TimeSpan.FromMilliseconds(20)))
+        {
+            if (world.State.Attempt < 2 || !world.Pods.TryGetValue(world.State.Workers[1], out var pod) || pod.Node is null || pod.Alive || !doomed.Add(pod.Name)) continue;
+            pod.Faulty = true;
+            pod.PodPhase = PodPhase.Failed;
+            pod.ContainerExit = 1;
+            world.Tell(new PodSeen(pod.Observe()));
+        }
+
+        Assert.Equal((GangPhase.Failed, 2), (world.State.Phase, world.State.Attempt));
+        Assert.Contains("first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
+        Assert.InRange(world.Now - DateTimeOffset.UnixEpoch, TimeSpan.FromMinutes(15), TimeSpan.FromMinutes(16));
+        // Without a wait between them there would be ten a second.
+        Assert.InRange(world.Ordered.Count(o => o.Pod.StartsWith("llm-trainer-1-", StringComparison.Ordinal)), 10, 40);
+    }
+
+    [Fact]
+    public void Step_AnotherWorkerFailsLateInARecovery_HasTheWholeDeadlineForItsNewPod()
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromSeconds(20)), nodes: 4);
+        world.Kill(world.PodOf(1).Node!);
+        world.Run(TimeSpan.FromSeconds(15));
+        Assert.Equal((Stage.Barrier, 0), (world.State.Stage, world.State.Plan!.Fallback));
+        world.Kill(world.PodOf(2).Node!);
+        world.Run(TimeSpan.FromSeconds(17));
+
+        Assert.Equal((Stage.Barrier, 0), (world.State.Stage, world.State.Plan!.Fallback));
+    }
+
+    [Theory]
+    [InlineData("ImagePullBackOff", GangPhase.Failed)]
+    [InlineData("PodInitializing", GangPhase.Running)]
+    public void Step_ReplacementsImageCannotBeHad_FailsTheGangWithBothCauses(string reason, GangPhase phase)
+    {
+        var world = Started();
+        world.KillContainer(world.PodOf(1));
+        while (!world.Pods.ContainsKey("llm-trainer-1-2")) world.Run(TimeSpan.FromMilliseconds(10));
+        var pod = world.Pods["llm-trainer-1-2"];
+        (pod.Instance, pod.NeverBoots) = (1, true);
+        world.Run(TimeSpan.FromSeconds(15));
+        world.Tell(new PodSeen(pod.Observe() with { Containers = [new ContainerObservation { Name = "worker", State = ContainerState.Waiting, Reason = reason, Message = "no such image" }] }));
+        world.Run(TimeSpan.FromSeconds(5));
+        pod.NeverBoots = false;
+        world.BootAgain(pod);
+        world.Run(TimeSpan.FromSeconds(5));
+
+        Assert.Equal(phase, world.State.Phase);
+        if (phase != GangPhase.Failed) return;
+        Assert.StartsWith("ImageUnavailable of trainer-1 in Pod llm-trainer-1-2", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Contains("no such image (the default for ImageUnavailable: FailGang; first cause: Killed of trainer-1", world.State.Outcome, StringComparison.Ordinal);
+        Assert.Equal(5, world.Ordered.Count);
+    }
+
+    [Fact]
+    [LeavesAlone(FailureKind.InvalidPod)]
+    public void Step_ApiServerRefusesASpare_TheGangTrainsOnAndAsksAgain()
+    {
+        var world = World.Running(Specs.Gang(4, spares: 1).Build());
+        var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
+        world.KillContainer(spare);
+        while (world.Ordered.Count < 6) world.Run(TimeSpan.FromMilliseconds(1));
+        var next = world.State.Pods.Values.Single(p => p is { Worker: null, Doomed: false });
+        world.Tell(new EffectFailed(new CreatePod(new PodRequest { Name = next.Name, Role = "trainer" }), "exceeded quota", Fatal: true));
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal((GangPhase.Running, 1), (world.State.Phase, world.State.Attempt));
+        Assert.Empty(Found(world, FailureKind.InvalidPod));
+        Assert.Contains(world.Events.OfType<GangNotice>(), n => n.Text.Contains("exceeded quota", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_ApiServerRefusesAReplacementForSomeTime_GoesOnOrSaysWhyItIsLate(bool passes)
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromSeconds(30)));
+        world.RefusesPods = "exceeded quota: compute";
+        if (passes) world.After(12_000, () => world.RefusesPods = null);
+        world.KillContainer(world.PodOf(1));
+        world.Run(TimeSpan.FromSeconds(35));
+
+        if (passes) Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        else Assert.Equal("its Pod has not been created: exceeded quota: compute", Assert.Single(Found(world, FailureKind.BarrierTimeout)).Evidence);
     }
 }

@@ -150,4 +150,27 @@ public sealed class GangMachineTests
         Assert.Equal(GangPhase.Stopped, result.State.Phase);
         Assert.Contains(result.Effects, e => e is SaveRecord { Record.Phase: GangPhase.Stopped });
     }
+
+    [Theory]
+    [InlineData("cordon")]
+    [InlineData("node lost")]
+    [InlineData("deleted")]
+    [InlineData("annotated")]
+    public void Step_PodOfAWorkerThatIsDoneIsLost_TheOthersTrainOn(string what)
+    {
+        var world = World.Running(Specs.Gang(4).Build());
+        var done = world.PodOf(2);
+        world.Exit(done, 0);
+        world.Run(TimeSpan.FromSeconds(3));
+        if (what == "cordon") world.Change(done.Node!, n => n.Cordoned = true);
+        else if (what == "node lost") world.Kill(done.Node!);
+        else if (what == "annotated") world.Annotate(done, "GPU 3 is sick");
+        else world.DeleteByOthers(done);
+        world.Run(TimeSpan.FromSeconds(60));
+
+        Assert.Equal((Stage.Running, 1, 0), (world.State.Stage, world.State.Attempt, world.Restarts));
+        foreach (var rank in new[] { 0, 1, 3 }) world.Exit(world.PodOf(rank), 0);
+        world.Run(TimeSpan.FromSeconds(10));
+        Assert.Equal(GangPhase.Succeeded, world.State.Phase);
+    }
 }

@@ -117,4 +117,46 @@ public sealed class LossDetectorTests
         var draft = new GangDraft(state with { Nodes = state.Nodes.SetItem(node.Name, node), Pods = state.Pods.SetItem(pod.Name, pod) }, Now);
         return LossDetector.Find(draft, pod);
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_AgentOfASpareIsSilentForGood_AnotherTakesItsPlace(bool forGood)
+    {
+        var world = World.Running(Specs.Gang(4, spares: 1).Build());
+        var spare = world.Pods.Values.Single(p => p.Request.Worker is null);
+        world.Disconnect(spare);
+        spare.Faulty = forGood;
+        if (!forGood) world.After(4000, () => world.Connect(spare));
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        var serves = Assert.Single(world.State.Pods.Values, p => p is { Worker: null, Doomed: false });
+        Assert.True(serves.Connected);
+        Assert.Equal(forGood, serves.Name != spare.Name);
+    }
+
+    [Theory]
+    [Sees(FailureKind.AgentLost)]
+    [LeavesAlone(FailureKind.AgentLost)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_AgentIsLostWhileTheSupervisorIsAway_TheNextOneMissesIt(bool lives)
+    {
+        var world = Started();
+        var pod = world.PodOf(2);
+        world.CrashSupervisor(2000);
+        (pod.Alive, pod.Faulty) = (false, !lives);
+        // A kubelet may take so long to tell where the new one is.
+        if (lives) world.After(200_000, () =>
+        {
+            pod.Alive = true;
+            world.Connect(pod);
+        });
+        world.Run(TimeSpan.FromMinutes(5));
+
+        Assert.Equal((Stage.Running, lives ? 1 : 2), (world.State.Stage, world.State.Attempt));
+        Assert.Equal(lives ? [] : [FailureKind.AgentLost], Found(world).Select(f => f.Kind));
+        Assert.Equal(lives, world.PodOf(2) == pod);
+    }
 }

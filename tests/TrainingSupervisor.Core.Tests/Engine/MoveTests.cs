@@ -299,4 +299,124 @@ public sealed class MoveTests
 
         Assert.Equal((Stage.Running, 2, step), (world.State.Stage, world.State.Attempt, LastPlan(world).Steps[rank].Step));
     }
+
+    /// <summary>While a cordoned node's worker waits for its replacement, for as long as the barrier's deadline where no node is free.</summary>
+    private static World Waiting(Action<GangBuilder>? more = null)
+    {
+        var world = Started(nodes: 4, more: more);
+        for (var rank = 0; rank < 4; rank++) world.Progress(world.PodOf(rank), 7);
+        world.Change(world.PodOf(2).Node!, n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(3));
+        Assert.Equal((Stage.Running, FailureKind.NodeDraining), (world.State.Stage, Assert.Single(world.State.Failures).Kind));
+        return world;
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(0)]
+    public void Step_WorkerFailsWhileACordonWaitsForAReplacement_IsTheFirstCause(int rank)
+    {
+        var world = Waiting();
+        world.Exit(world.PodOf(rank), 3);
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal((2, FailureKind.ApplicationError, rank), (world.State.Attempt, LastPlan(world).Cause!.Kind, LastPlan(world).Cause!.Worker!.Value.Index));
+        // The worker on the cordoned node moves with the same restart.
+        Assert.Equal(RecoveryStep.Recreate, LastPlan(world).Steps[2].Step);
+    }
+
+    [Fact]
+    public void Step_GangHangsWhileACordonWaitsForAReplacement_IsReported()
+    {
+        var world = Waiting(g => g.WithHangTimeout(TimeSpan.FromSeconds(20)));
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((2, FailureKind.Hang), (world.State.Attempt, LastPlan(world).Cause!.Kind));
+    }
+
+    [Fact]
+    public void Step_PodOfACordonedNodeIsEvicted_IsNotSaidToStay()
+    {
+        var world = Waiting();
+        var pod = world.PodOf(2);
+        world.Tell(new PodSeen(pod.Observe() with { DisruptionReason = "EvictionByEvictionAPI", DisruptionMessage = "Eviction API: evicting", Deleting = true }));
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal((2, FailureKind.Evicted), (world.State.Attempt, LastPlan(world).Cause!.Kind));
+        Assert.DoesNotContain(world.Events.OfType<GangNotice>(), n => n.Text.Contains("is not about to go", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("Straggler: its network is slow", FailureKind.NodeUnhealthy)]
+    [InlineData("NodeDraining: maintenance at noon", FailureKind.NodeUnhealthy)]
+    [InlineData("NodeLost: no power", FailureKind.NodeLost)]
+    [InlineData("Xid 79", FailureKind.NodeUnhealthy)]
+    public void Of_HealthSystemSaysSomethingMilderThanACondition_TheGraverCounts(string annotation, FailureKind kind)
+    {
+        var node = new NodeObservation { Name = "n", Ready = true, Reported = annotation, Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")] };
+
+        Assert.Equal(kind, NodeSigns.Of(Specs.Gang().Build(), node)!.Kind);
+    }
+
+    [Fact]
+    public void Step_HealthSystemReportsAPodWhoseWorkerWasKilled_MovesItWithinTheSameRecovery()
+    {
+        var world = Started();
+        var pod = world.PodOf(2);
+        world.Exit(pod, 137, signal: 9);
+        world.Run(TimeSpan.FromMilliseconds(70));
+        Assert.Equal(2, world.State.Attempt);
+        world.Annotate(pod, "the GPU has fallen off the bus");
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.NotEqual(pod, world.PodOf(2));
+        Assert.Single(world.Events.OfType<FailureDetected>(), f => f.Failure.Kind == FailureKind.HealthCheckFailed);
+    }
+
+    [Fact]
+    public void Step_AnotherFailsAfterANodeWasForgivenWithinTheRecovery_TheNodeIsNotBlamedTwice()
+    {
+        var world = Started(nodes: 4);
+        var node = world.PodOf(1).Node!;
+        world.Change(node, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(TimeSpan.FromSeconds(7));
+        Assert.Equal((Stage.Barrier, 1), (world.State.Stage, world.State.Quarantined[node.Name].Failures));
+        world.Change(node, n => n.Conditions = []);
+        while (Quarantine.Holds(world.State, node.Name, world.Now)) world.Run(TimeSpan.FromMilliseconds(10));
+        world.KillContainer(world.PodOf(2));
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Contains(world.State.Plan!.Failures, f => f.Kind == FailureKind.Killed);
+        Assert.Equal((1, false), (world.State.Quarantined[node.Name].Failures, Quarantine.Holds(world.State, node.Name, world.Now)));
+    }
+
+    [Theory]
+    [InlineData("a", 1)]
+    [InlineData("b", 0)]
+    public void Step_NodeCordonedWhereSparesHaveALabel_OnlyAFittingOneIsReadyForIt(string rack, int made)
+    {
+        var spec = Gang.Create("llm")
+            .AddRole("trainer", r => r.WithCount(4).WithSpares(1, "rack", "b").WithImage("train:1").WithCommand("train").WithAgentInImage("/agent"))
+            .WithFence(TimeSpan.FromSeconds(5)).WithHeartbeat(TimeSpan.FromSeconds(1)).Build();
+        var world = new World(1, spec, nodes: 12);
+        for (var i = 0; i < 12; i++)
+        {
+            var number = i;
+            world.Change(world.Nodes[i], n => n.Rack = number % 2 == 0 ? "a" : "b");
+        }
+
+        world.Run(TimeSpan.FromSeconds(20));
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        var rank = Enumerable.Range(0, 4).First(r => world.PodOf(r).Node!.Rack == rack);
+        var ordered = world.Ordered.Count;
+        world.Change(world.PodOf(rank).Node!, n => n.Cordoned = true);
+        world.Run(TimeSpan.FromSeconds(15));
+
+        Assert.Equal((Stage.Running, 2, RecoveryStep.ReplaceWithSpare), (world.State.Stage, world.State.Attempt, LastPlan(world).Steps[rank].Step));
+        // And the labelled one is made anew when it was taken.
+        Assert.Equal(ordered + 1, world.Ordered.Count);
+        Assert.Equal(made, world.Ordered.Skip(ordered).Count(o => o.At <= LastPlan(world).Decided - TimeSpan.FromMilliseconds(1)));
+    }
 }

@@ -164,4 +164,38 @@ public sealed class ScopeTests
 
         Assert.Equal((Stage.Running, 2, 5), (world.State.Stage, world.State.Attempt, world.State.Workers.Length));
     }
+
+    [Fact]
+    public void Step_SecondWorkerIsLostWhileTheGangShrinks_WhoeverGivesUpItsPlaceIsASpare()
+    {
+        var world = Started(r => r.WithMinWorkers(2, multipleOf: 2), g => g.WithPolicy(p => p.OnAny(RecoveryStrategy.ShrinkGang)), nodes: 8, workers: 8);
+        world.KillContainer(world.PodOf(1));
+        world.Run(TimeSpan.FromMilliseconds(100));
+        Assert.Equal((Stage.Barrier, 6), (world.State.Stage, world.State.Workers.Length));
+        world.KillContainer(world.PodOf(2));
+        // The world lets no healthy Pod be deleted.
+        world.Run(TimeSpan.FromSeconds(30));
+
+        Assert.Equal((Stage.Running, 2, 4), (world.State.Stage, world.State.Attempt, world.State.Workers.Length));
+        Assert.Equal(2, world.State.Pods.Values.Count(p => p is { Idle: true, Doomed: false, Connected: true }));
+    }
+
+    [Fact]
+    public void Step_CellFailsWhenAnotherIsDoneAndItsPodsAreGone_TheOtherStaysDone()
+    {
+        var world = Started(r => r.WithCells(2), g => g.WithPolicy(p => p.OnAny(RecoveryStrategy.RestartCell)), nodes: 8);
+        for (var rank = 2; rank < 4; rank++) world.Exit(world.PodOf(rank), 0);
+        world.Run(TimeSpan.FromSeconds(3));
+        world.DeleteByOthers(world.PodOf(2));
+        world.Run(TimeSpan.FromSeconds(5));
+        var ordered = world.Ordered.Count;
+        world.Exit(world.PodOf(0), 7);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 2, ordered), (world.State.Stage, world.State.Attempt, world.Ordered.Count));
+        Assert.Equal([2, 2, 1, 1, 1, 1], world.State.Workers.Select(n => world.State.Pods[n].Target));
+        foreach (var rank in new[] { 0, 1, 4, 5 }) world.Exit(world.PodOf(rank), 0);
+        world.Run(TimeSpan.FromSeconds(10));
+        Assert.Equal(GangPhase.Succeeded, world.State.Phase);
+    }
 }

@@ -70,6 +70,9 @@ internal sealed class World
     public List<(DateTimeOffset At, MarkNode Mark)> Marks { get; } = [];
     public bool RefusesMarks { get; set; }
 
+    /// <summary>Why no Pod can be made for now.</summary>
+    public string? RefusesPods { get; set; }
+
     /// <summary>What a Node says changes, and is told at once.</summary>
     public void Change(SimNode node, Action<SimNode> change)
     {
@@ -339,7 +342,11 @@ internal sealed class World
                 Must(!Spec.IsAdopted, "a Pod is created that its controller is to create");
                 Must(IsRecorded(create.Request), $"{create.Request.Name} created before its record");
                 Ordered.Add((Now, create.Request.Name));
-                AtApi(Random.Next(1, 50), () => Create(create.Request));
+                AtApi(Random.Next(1, 50), () =>
+                {
+                    if (RefusesPods is { } why) Post(new EffectFailed(create, why, Fatal: false));
+                    else Create(create.Request);
+                });
                 break;
             case DeletePod delete:
                 Must(!State.IsOver ? Record!.Attempt >= State.Attempt : true, $"{delete.Name} deleted before its record");

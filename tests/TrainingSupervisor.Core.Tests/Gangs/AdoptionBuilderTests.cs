@@ -16,11 +16,11 @@ public sealed class AdoptionBuilderTests
     {
         var e = Assert.Throws<InvalidGangException>(() => Gang.Create("llm")
             .AddRole("a", r => r.WithAdoptedPods("").WithSpares(1))
-            .AddRole("b", r => r.WithAdoptedPods("app=b", indexLabel: "no label").WithCommand(" "))
+            .AddRole("b", r => r.WithAdoptedPods("app=b", indexLabel: "no label").WithCommand(" ").WithSpares(1, "zone", "b"))
             .AddRole("c", r => r.WithImage("i").WithCommand("c").WithAgentInImage("/agent"))
             .Build());
         Assert.Equal(
-            ["roles[b].command", "roles[a].adopted.selector", "roles[a].spares", "roles[b].adopted.indexLabel", "roles[c].adopted"],
+            ["roles[b].command", "roles[a].adopted.selector", "roles[a].spares", "roles[b].adopted.indexLabel", "roles[b].spares", "roles[c].adopted"],
             e.Problems.Select(p => p.Path));
     }
 

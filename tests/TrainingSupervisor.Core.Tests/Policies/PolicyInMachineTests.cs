@@ -228,4 +228,57 @@ public sealed class PolicyInMachineTests
             """,
             plan.ToText());
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_IgnoredWordOfTheWorkerOrItsPod_DoesNotHideWhatItsNodeSays(bool annotated)
+    {
+        var world = Started(p => p.On(FailureKind.HealthCheckFailed, RecoveryStrategy.Ignore));
+        var pod = world.PodOf(2);
+        if (annotated) world.Annotate(pod, "its fan is slow");
+        else world.Tell(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, 3, -1, "", "loss is NaN")));
+        world.Run(Soon);
+        Assert.Equal((1, FailureKind.HealthCheckFailed), (world.State.Attempt, Assert.Single(world.Events.OfType<FailureDetected>()).Failure.Kind));
+
+        world.Change(pod.Node!, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(Soon);
+        Assert.Equal((2, FailureKind.NodeUnhealthy), (world.State.Attempt, world.State.Plan!.Cause!.Kind));
+    }
+
+    [Theory]
+    [InlineData(RecoveryStrategy.Ignore)]
+    [InlineData(RecoveryStrategy.Hybrid)]
+    public void Step_KindThatIsIgnoredComesWithinARecovery_MovesNobody(RecoveryStrategy strategy)
+    {
+        var world = Started(p => p.On(FailureKind.NodeUnhealthy, strategy).OnAny(r => r.Use(RecoveryStrategy.Hybrid).Backoff(TimeSpan.FromSeconds(5))));
+        var pod = world.PodOf(2);
+        world.Exit(world.PodOf(0), 3);
+        world.Run(TimeSpan.FromMilliseconds(100));
+        Assert.Equal((Stage.Barrier, 2), (world.State.Stage, world.State.Attempt));
+        world.Change(pod.Node!, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(Soon);
+
+        var moves = strategy != RecoveryStrategy.Ignore;
+        Assert.Equal((Stage.Running, 2, moves), (world.State.Stage, world.State.Attempt, world.PodOf(2) != pod));
+        Assert.Equal(moves, world.State.Quarantined.ContainsKey(pod.Node!.Name));
+        Assert.Contains(world.Events.OfType<FailureDetected>(), f => f.Failure.Kind == FailureKind.NodeUnhealthy);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Step_NodeIsAboutToGoAndWhatElseItSaysIsIgnored_TheWorkerMoves(bool annotated)
+    {
+        var world = Started(p => p.On(FailureKind.NodeUnhealthy, RecoveryStrategy.Ignore));
+        var node = world.PodOf(2).Node!;
+        if (annotated) world.Change(node, n => n.Reported = "a fan is slow");
+        else world.Change(node, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
+        world.Run(Soon);
+        Assert.Equal(1, world.State.Attempt);
+
+        world.Change(node, n => n.Taints = ["aws-node-termination-handler/spot-itn:NoSchedule"]);
+        world.Run(Soon);
+        Assert.Equal((2, FailureKind.NodeDraining), (world.State.Attempt, world.State.Plan!.Cause!.Kind));
+    }
 }

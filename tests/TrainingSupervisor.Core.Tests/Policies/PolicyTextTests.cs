@@ -103,6 +103,7 @@ public sealed class PolicyTextTests
     [InlineData("kindBudgets: {Fire: {recoveries: 1, window: 1h}}", "There is no 'Fire'")]
     [InlineData("rules: [{use: Hybrid, log: '(?<=x)y'}]", "no pattern that can be used")]
     [InlineData("rules: [{use: Hybrid, avoidNode: maybe}]", "neither true nor false")]
+    [InlineData("rules: [{use: FailGang, nodeLabels: {}}]", "leave it out to match every failure")]
     public void Parse_Mistake_SaysWhatIsWrong(string text, string says) => Assert.Contains(Problems(text), p => p.Contains(says, StringComparison.Ordinal));
 
     [Fact]

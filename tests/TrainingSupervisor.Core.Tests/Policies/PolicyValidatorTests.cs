@@ -97,4 +97,14 @@ public sealed class PolicyValidatorTests
 
     [Fact]
     public void On_NoKinds_Throws() => Assert.Throws<ArgumentException>(() => RecoveryPolicy.Create(p => p.On([], RecoveryStrategy.Hybrid)));
+
+    [Fact]
+    public void Build_ReplaceWithSpareWhereAllSparesHaveALabel_IsRight()
+    {
+        var spec = Gang.Create("llm")
+            .AddRole("trainer", r => r.WithCount(4).WithSpares(1, "zone", "b").WithImage("train:1").WithCommand("train").WithAgentInImage("/agent"))
+            .WithPolicy(p => p.OnAny(RecoveryStrategy.ReplaceWithSpare)).Build();
+
+        Assert.Equal(RecoveryStrategy.ReplaceWithSpare, spec.Policy.Rules[0].Rungs[0].Strategy);
+    }
 }

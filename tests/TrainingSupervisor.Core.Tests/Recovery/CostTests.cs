@@ -154,4 +154,18 @@ public sealed class CostTests
         Assert.InRange(plan.Estimate!.Restart - truth, TimeSpan.FromSeconds(-1), TimeSpan.FromSeconds(1));
         Assert.True(plan.Estimate.Restart > TimeSpan.FromSeconds(5));
     }
+
+    [Fact]
+    public void LearnFrom_SpareThatWaitedTakesOver_IsKnownFromThenOn()
+    {
+        var world = World.Running(Specs.Gang(4, spares: 1).Build());
+        world.KillContainer(world.PodOf(1));
+        world.Run(TimeSpan.FromSeconds(30));
+        Assert.Equal(RecoveryStep.ReplaceWithSpare, world.State.Plan!.Steps[1].Step);
+        Assert.Equal(TimeSpan.Zero, world.State.Costs.ReplaceWithSpare);
+
+        world.KillContainer(world.PodOf(2));
+        world.Run(TimeSpan.FromSeconds(30));
+        Assert.Equal((RecoveryStep.ReplaceWithSpare, true), (world.State.Plan!.Steps[2].Step, world.State.Plan.Estimate!.Learned));
+    }
 }

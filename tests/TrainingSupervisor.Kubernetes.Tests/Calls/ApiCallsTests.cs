@@ -51,9 +51,16 @@ public sealed class ApiCallsTests
     public async Task Run_RefusedByAdmission_NamesNoRole()
     {
         await RunAsync(HttpStatusCode.OK, times: 0);
-        var e = await Assert.ThrowsAsync<RejectedException>(() => RunAsync(HttpStatusCode.Forbidden, times: 1, """{"message":"pods \"x\" is forbidden: exceeded quota: compute"}"""));
-        Assert.Contains("exceeded quota", e.Message, StringComparison.Ordinal);
+        var e = await Assert.ThrowsAsync<RejectedException>(() => RunAsync(HttpStatusCode.Forbidden, times: 1, """{"message":"pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\""}"""));
+        Assert.Contains("violates PodSecurity", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("Role", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_QuotaIsFull_IsNoRefusalForGood()
+    {
+        var e = await Assert.ThrowsAsync<SupervisorException>(() => RunAsync(HttpStatusCode.Forbidden, times: 1, """{"message":"pods \"x\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=8, limited: pods=8"}"""));
+        Assert.Contains("for now: pods \"x\" is forbidden: exceeded quota: compute", e.Message, StringComparison.Ordinal);
     }
 
     [Theory]
