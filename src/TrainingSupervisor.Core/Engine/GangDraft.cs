@@ -110,6 +110,7 @@ internal sealed class GangDraft
             Assigned = _state.Assigned,
             SpareSerials = _state.SpareSerials,
             Shrunk = _state.Shrunk,
+            GrowRequested = _state.GrowRequested,
             Idle = _pods.Values.Where(p => p is { Idle: true, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => p.Role),
             Pools = _pods.Values.Where(p => p is { Pool.Length: > 0, Worker: null, Doomed: false }).ToImmutableSortedDictionary(p => p.Name, p => $"{p.Role} {p.Pool}"),
             Targets = Targets(),

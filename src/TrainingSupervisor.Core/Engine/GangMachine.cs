@@ -35,6 +35,7 @@ internal static class GangMachine
             Assigned = record.Assigned,
             SpareSerials = record.SpareSerials,
             Shrunk = record.Shrunk,
+            GrowRequested = record.GrowRequested,
             Costs = record.Costs,
             Recoveries = record.Recoveries,
             BestStep = record.Recoveries.Select(e => e.BestStep).DefaultIfEmpty(-1).Max(),
@@ -70,7 +71,7 @@ internal static class GangMachine
         if (!state.Synced) throw new SupervisorException($"The Pods of gang '{state.Spec.Name}' have not been listed yet; ask again in a moment.");
         if (!OutsideReport.About(state.Workers.Select(n => state.Pods[n]), failure).Any())
         {
-            return Nothing(state, failure, "it concerns no worker that the gang has now", now);
+            return Nothing(state, failure, OutsideReport.WhyNothing(state, failure), now);
         }
 
         GangInput input = new FailureReported(failure);

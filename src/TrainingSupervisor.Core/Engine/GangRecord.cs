@@ -28,6 +28,9 @@ internal sealed record GangRecord
     /// <summary>The roles that have fewer workers than described, and how many.</summary>
     public ImmutableSortedDictionary<string, int> Shrunk { get; init; } = ImmutableSortedDictionary<string, int>.Empty;
 
+    /// <summary>Somebody has asked for the workers that it does without.</summary>
+    public bool GrowRequested { get; init; }
+
     /// <summary>Pods that were made for a worker and are spares now: Pod name to role.</summary>
     public ImmutableSortedDictionary<string, string> Idle { get; init; } = ImmutableSortedDictionary<string, string>.Empty;
 

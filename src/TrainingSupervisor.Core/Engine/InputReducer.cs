@@ -33,7 +33,7 @@ internal static class InputReducer
                 break;
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
-            case GrowRequested: draft.Set(s => s with { GrowRequested = !s.Shrunk.IsEmpty }); break;
+            case GrowRequested: Grow(draft); break;
             case FailureReported reported: OutsideReport.Take(draft, reported.Failure); break;
             default: break;
         }
@@ -167,6 +167,14 @@ internal static class InputReducer
         if (next.Attempt == before.Attempt || before == Reach.None || draft.State is not { Timing: { BarrierComplete: not null } timing, Plan.Scope: "gang" }) return;
         var (steps, work) = before.RepeatedFrom(progress.Step);
         draft.Set(s => s with { Timing = timing with { StepsRepeated = steps, WorkRepeated = work } });
+    }
+
+    private static void Grow(GangDraft draft)
+    {
+        if (draft.State.Shrunk.IsEmpty || draft.State.GrowRequested) return;
+        draft.Set(s => s with { GrowRequested = true });
+        // Who asked may be gone when the supervisor is. Within a recovery it is written with that.
+        if (draft.State.Stage == Stage.Running) draft.Save(planInProgress: false);
     }
 
     private static void Synced(GangDraft draft)

@@ -6,8 +6,13 @@ internal static class OutsideReport
     public static void Take(GangDraft draft, Failure failure)
     {
         var named = About(draft.State.Workers.Select(n => draft[n]), failure).ToList();
-        if (named.Count == 0) draft.Notice($"a report is left aside, since it concerns no worker that the gang has now: {failure}");
         foreach (var one in named) FailureDetector.Report(draft, one);
+        if (named.Count > 0) return;
+        draft.Notice($"{WhyNothing(draft.State, failure)}: {failure}");
+        if (!OnlyAvoids(draft.State, failure)) return;
+        Quarantine.Add(draft, failure.Node!, failure.Kind);
+        // Within a recovery it is written with that.
+        if (draft.State.Stage == Stage.Running) draft.Save(planInProgress: false);
     }
 
     /// <summary>One for each worker that it concerns; none if the Pod has been replaced by now, or the node has no worker of the gang.</summary>
@@ -18,4 +23,19 @@ internal static class OutsideReport
             .Where(p => failure.Pod is { } name ? p.Name == name : failure.Worker is { } worker ? p.Worker == worker : p.Node == failure.Node)
             .Select(p => failure with { Worker = p.Worker, Pod = p.Name, Node = p.Node ?? failure.Node });
     }
+
+    /// <summary>What is said of a report that concerns nobody.</summary>
+    public static string WhyNothing(GangState state, Failure failure) =>
+        OnlyAvoids(state, failure) ? $"no worker of the gang is on {failure.Node}, and new Pods avoid it"
+        : IsOfNode(failure) && !IsKnown(state, failure) ? $"a report is left aside, since the cluster has no node {failure.Node}"
+        : "a report is left aside, since it concerns no worker that the gang has now";
+
+    /// <summary>A node without workers is sick: a spare may be there, or the next Pod may come there.</summary>
+    private static bool OnlyAvoids(GangState state, Failure failure) =>
+        IsOfNode(failure) && failure.BlamesNode() && IsKnown(state, failure) && state.Spec is { IsAdopted: false, QuarantinePeriod.Ticks: > 0 };
+
+    private static bool IsOfNode(Failure failure) => failure is { Pod: null, Worker: null, Node: not null };
+
+    // Where Nodes may not be watched none is known, and any name may be right.
+    private static bool IsKnown(GangState state, Failure failure) => state.Nodes.IsEmpty || state.Nodes.ContainsKey(failure.Node!);
 }

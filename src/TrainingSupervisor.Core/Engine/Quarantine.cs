@@ -24,17 +24,19 @@ internal static class Quarantine
     /// <summary>Notes that these nodes have failed; one that is in quarantine already stays as it is.</summary>
     public static void Add(GangDraft draft, IEnumerable<string> nodes, RecoveryPlan plan)
     {
+        foreach (var node in nodes) Add(draft, node, (plan.Failures.FirstOrDefault(f => f.Node == node) ?? plan.Cause)?.Kind);
+    }
+
+    public static void Add(GangDraft draft, string node, FailureKind? kind)
+    {
         var period = draft.Spec.QuarantinePeriod;
-        if (period == TimeSpan.Zero) return;
-        foreach (var node in nodes)
-        {
-            if (Holds(draft.State, node, draft.Now)) continue;
-            var failures = draft.State.Quarantined.TryGetValue(node, out var before) ? before.Failures + 1 : 1;
-            var time = period * Math.Pow(2, Math.Min(failures - 1, 16));
-            var reason = plan.Failures.FirstOrDefault(f => f.Node == node)?.Kind.ToString() ?? plan.Cause?.Kind.ToString() ?? "";
-            var entry = new QuarantinedNode(reason, draft.Now, draft.Now + (time > Longest ? Longest : time), failures);
-            draft.Set(s => s with { Quarantined = s.Quarantined.SetItem(node, entry) });
-        }
+        if (period == TimeSpan.Zero || Holds(draft.State, node, draft.Now)) return;
+        var failures = draft.State.Quarantined.TryGetValue(node, out var before) ? before.Failures + 1 : 1;
+        var time = period * Math.Pow(2, Math.Min(failures - 1, 16));
+        // Where the node itself says nothing of it, as after a report from outside, its looks will not tell when it is over.
+        var reported = kind == FailureKind.NodeDraining && draft.FindNode(node)?.Going is null;
+        var entry = new QuarantinedNode($"{kind}{(reported ? ", as reported" : "")}", draft.Now, draft.Now + (time > Longest ? Longest : time), failures);
+        draft.Set(s => s with { Quarantined = s.Quarantined.SetItem(node, entry) });
     }
 
     /// <summary>Forgives whose time is over, and whoever was only about to go and is not any more.</summary>

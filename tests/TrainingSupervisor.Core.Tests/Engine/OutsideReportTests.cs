@@ -48,19 +48,67 @@ public sealed class OutsideReportTests
         var unused = world.Nodes.First(n => world.Pods.Values.All(p => p.Node != n)).Name;
         Failure[] failures =
         [
-            Of(world, FailureKind.NodeLost) with { Node = unused },
+            Of(world, FailureKind.HealthCheckFailed) with { Node = unused },
+            Of(world, FailureKind.NodeUnhealthy) with { Node = "no-such-node" },
             Of(world, FailureKind.Killed) with { Pod = "llm-trainer-2-0" },
             Of(world, FailureKind.Killed) with { Worker = new WorkerId("trainer", 9) },
         ];
         foreach (var failure in failures)
         {
-            Assert.Equal((RecoveryStrategy.Ignore, "it concerns no worker that the gang has now"), (GangMachine.Explain(world.State, failure, world.Now).Strategy, GangMachine.Explain(world.State, failure, world.Now).Reason));
+            var plan = GangMachine.Explain(world.State, failure, world.Now);
+            Assert.Equal(RecoveryStrategy.Ignore, plan.Strategy);
+            Assert.StartsWith("a report is left aside, since ", plan.Reason, StringComparison.Ordinal);
             world.Report(failure);
         }
 
         world.Run(TimeSpan.FromSeconds(10));
 
         Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
-        Assert.Equal(3, world.Events.Count(e => e is GangNotice { Text: var text } && text.Contains("left aside", StringComparison.Ordinal)));
+        Assert.Empty(world.State.Quarantined);
+        Assert.Equal(4, world.Events.Count(e => e is GangNotice { Text: var text } && text.Contains("left aside", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Report_NodeWithASpareOnly_IsAvoidedAndTheSpareReplaced()
+    {
+        var world = World.Running(Specs.Gang(4, 1).Build());
+        var spare = Assert.Single(world.Pods.Values, p => p.Request.Worker is null);
+        var failure = Of(world, FailureKind.NodeUnhealthy) with { Node = spare.Node!.Name };
+        Assert.Equal($"no worker of the gang is on {spare.Node.Name}, and new Pods avoid it", GangMachine.Explain(world.State, failure, world.Now).Reason);
+        world.Report(failure);
+        world.Run(TimeSpan.FromSeconds(10));
+
+        Assert.Equal((Stage.Running, 1), (world.State.Stage, world.State.Attempt));
+        var next = Assert.Single(world.Pods.Values, p => p.Request.Worker is null && !p.Deleting);
+        Assert.NotEqual((spare.Name, spare.Node), (next.Name, next.Node));
+        Assert.True(world.Record!.Quarantined.ContainsKey(spare.Node.Name));
+    }
+
+    [Fact]
+    public void Report_NodeThatTheGangDoesNotUse_IsAvoidedByNewPods()
+    {
+        var world = World.Running(Specs.Gang(4).Build(), nodes: 5);
+        var free = world.Nodes.Single(n => world.Pods.Values.All(p => p.Node != n));
+        world.Report(Of(world, FailureKind.NodeUnhealthy) with { Node = free.Name });
+        world.Run(TimeSpan.FromSeconds(1));
+
+        Assert.Equal([free.Name], world.Record!.Quarantined.Keys);
+        Assert.Contains(free.Name, GangMachine.Explain(world.State, Of(world, FailureKind.PodDeleted) with { Worker = new WorkerId("trainer", 1) }, world.Now).AvoidNodes);
+    }
+
+    /// <summary>The node itself says nothing, so its looks do not tell that this is over.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Report_SaysThatANodeIsAboutToGo_IsAvoidedThoughItLooksWell(bool used)
+    {
+        var world = World.Running(Specs.Gang(4).Build());
+        var node = used ? world.PodOf(2).Node! : world.Nodes.First(n => world.Pods.Values.All(p => p.Node != n));
+        if (used) world.PodOf(2).Faulty = true;
+        world.Report(Of(world, FailureKind.NodeDraining) with { Node = node.Name });
+        world.Run(TimeSpan.FromMinutes(2));
+
+        Assert.Equal((Stage.Running, used ? 2 : 1), (world.State.Stage, world.State.Attempt));
+        Assert.Equal([node.Name], Quarantine.Nodes(world.State, world.Now));
     }
 }

@@ -112,6 +112,8 @@ public sealed class ScopeTests
         world.Tell(new GrowRequested());
         world.Run(TimeSpan.FromSeconds(10));
         Assert.Equal(4, world.State.Workers.Length);
+        world.CrashSupervisor(500);
+        world.Run(TimeSpan.FromSeconds(10));
         world.Add("node-new");
         world.Run(TimeSpan.FromSeconds(30));
         Assert.Equal((GangPhase.Running, Stage.Running, 6), (world.State.Phase, world.State.Stage, world.State.Workers.Length));
@@ -146,6 +148,8 @@ public sealed class ScopeTests
         world.Kill(world.PodOf(1).Node!);
         world.Run(TimeSpan.FromSeconds(60));
         Assert.Equal(4, world.State.Workers.Length);
+        world.CrashSupervisor(500);
+        world.Run(TimeSpan.FromSeconds(10));
         world.Add("node-new");
         world.Run(TimeSpan.FromSeconds(20));
         Assert.Equal(4, world.State.Workers.Length);
