@@ -196,7 +196,10 @@ internal static class InputReducer
         {
             case CreatePod create when draft.Find(create.Request.Name) is { } pod:
                 // The gang goes on without a spare that cannot be had, and asks for it again.
-                draft.Put(pod with { TryAgainAt = draft.Now + (failed.Fatal && pod.Worker is null ? PodKeeper.Doubt : PodKeeper.Retry), CreateError = failed.Error });
+                var wait = failed.Fatal && pod.Worker is null ? PodKeeper.Doubt : PodKeeper.RetryAfter(pod.CreateFailures);
+                draft.Put(pod with { TryAgainAt = draft.Now + wait, CreateError = failed.Error, CreateFailures = pod.CreateFailures + 1 });
+                // A full quota may be said of many Pods, and often.
+                if (pod.CreateError == failed.Error && !failed.Fatal) return;
                 if (failed.Fatal && pod.Worker is not null)
                 {
                     FailureDetector.Report(draft, new Failure(FailureKind.InvalidPod, failed.Error, draft.Now)

@@ -9,6 +9,9 @@ internal static class PodKeeper
     /// <summary>After a failure; and before a halt is said again.</summary>
     public static readonly TimeSpan Retry = TimeSpan.FromSeconds(5);
 
+    /// <summary>What fails again and again may be a quota that is full for a thousand Pods, which is not to be asked for each of them every few seconds.</summary>
+    public static TimeSpan RetryAfter(int failures) => failures < 4 ? Retry : failures < 7 ? Retry * (1 << (failures - 3)) : Doubt;
+
     /// <summary>Without one: the call itself tries again and reports, so this is for what we cannot imagine.</summary>
     public static readonly TimeSpan Doubt = TimeSpan.FromMinutes(1);
 

@@ -73,6 +73,7 @@ internal sealed record PodState
 
     /// <summary>Why it could not be made when that was last tried.</summary>
     public string? CreateError { get; init; }
+    public int CreateFailures { get; init; }
 
     /// <summary>When a request that was sent may be said again: soon when it has failed, late when it was merely not seen to work.</summary>
     public DateTimeOffset TryAgainAt { get; init; }

@@ -196,4 +196,17 @@ public sealed class DeadlineTests
         if (passes) Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
         else Assert.Equal("its Pod has not been created: exceeded quota: compute", Assert.Single(Found(world, FailureKind.BarrierTimeout)).Evidence);
     }
+
+    [Fact]
+    public void Step_ApiServerRefusesAReplacementForLong_IsAskedLessAndLessOftenAndSaysSoOnce()
+    {
+        var world = Started(g => g.WithBarrierDeadline(TimeSpan.FromMinutes(10)));
+        world.RefusesPods = "exceeded quota: compute";
+        var asked = world.Ordered.Count;
+        world.KillContainer(world.PodOf(1));
+        world.Run(TimeSpan.FromMinutes(5));
+
+        Assert.InRange(world.Ordered.Count - asked, 9, 12);
+        Assert.Single(world.Events.OfType<GangNotice>(), n => n.Text.Contains("exceeded quota", StringComparison.Ordinal));
+    }
 }
