@@ -89,8 +89,8 @@ internal static class FitnessCheck
         ];
         foreach (var failure in failures) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
         var next = RecoveryPlanner.Plan(draft.ToState(), failures, plan.Strategy, plan.Reason, plan.Attempt, draft.Now, plan.Decision);
-        var steps = Barrier.Merge(draft.State, plan.Steps, next.Steps, [.. unfit.Select(u => u.Pod.Name)]);
-        Barrier.Continue(draft, next with { Fallback = plan.Fallback, Steps = steps }, failures);
+        var steps = JoinedFailures.Merge(draft.State, plan.Steps, next.Steps, [.. unfit.Select(u => u.Pod.Name)]);
+        JoinedFailures.Continue(draft, next with { Fallback = plan.Fallback, Steps = steps }, failures);
     }
 }
 

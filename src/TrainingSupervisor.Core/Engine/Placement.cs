@@ -25,7 +25,7 @@ internal static class Placement
             return;
         }
 
-        var evidence = $"it was told to restart {draft.Spec.RestartDeadline.TotalSeconds:0.#} s ago and is not back: {Barrier.Missing(pod)}";
+        var evidence = $"it was told to restart {draft.Spec.RestartDeadline.TotalSeconds:0.#} s ago and is not back: {BarrierDeadline.Missing(pod)}";
         FailureDetector.Report(draft, FailureDetector.Of(pod, FailureKind.RestartStuck, evidence, since, "deadline"));
     }
 
@@ -52,7 +52,7 @@ internal static class Placement
         if (!spare && !Quarantine.ForgiveWell(draft)) return false;
         draft.Notice($"no node fits {string.Join(", ", stuck.Take(5).Select(p => p.Name))}: {(spare ? "a spare takes over" : "made anew for the nodes that are forgiven")}");
         ImmutableArray<Failure> failures = [.. stuck.Select(p => Of(p, draft.Now))];
-        Barrier.Continue(draft, Plan(draft, failures, draft.State.Plan!.Strategy), failures);
+        JoinedFailures.Continue(draft, Plan(draft, failures, draft.State.Plan!.Strategy), failures);
         return true;
     }
 
@@ -75,19 +75,19 @@ internal static class Placement
             return;
         }
 
-        var failures = Barrier.Late(draft, missing, FailureKind.BarrierTimeout);
+        var failures = BarrierDeadline.Late(draft, missing, FailureKind.BarrierTimeout);
         var before = draft.State.WorldSize;
         var plan = Plan(draft, failures, RecoveryStrategy.ShrinkGang);
         if (plan.Steps.Length == before) return;
         foreach (var failure in failures) draft.Tell(new FailureDetected(draft.Spec.Name, draft.Now, failure));
         draft.Notice($"no replacement came in time for {string.Join(", ", missing.Take(5).Select(p => p.Worker))}: the gang goes on with {plan.Steps.Length} of {before} workers");
-        Barrier.Continue(draft, plan, failures);
+        JoinedFailures.Continue(draft, plan, failures);
     }
 
     private static RecoveryPlan Plan(GangDraft draft, ImmutableArray<Failure> failures, RecoveryStrategy strategy)
     {
         var plan = draft.State.Plan!;
         var next = RecoveryPlanner.Plan(draft.ToState(), failures, strategy, plan.Reason, plan.Attempt, draft.Now);
-        return next with { Fallback = plan.Fallback, Steps = Barrier.KeepScope(plan, next.Steps) };
+        return next with { Fallback = plan.Fallback, Steps = JoinedFailures.KeepScope(plan, next.Steps) };
     }
 }
