@@ -12,6 +12,9 @@ public sealed class GangHandle
     /// <summary>The gang's name.</summary>
     public string Name => _runner.Spec.Name;
 
+    /// <summary>Namespaces may have gangs of one name.</summary>
+    internal string FullName => $"{_runner.Spec.Namespace}/{_runner.Spec.Name}";
+
     /// <summary>The gang at this moment.</summary>
     public GangStatus Status => _runner.Status;
 
