@@ -24,7 +24,7 @@ public sealed class SupervisorLossTests : AgentTest
         Assert.Equal(6, (await Gateway.HelloAsync()).Term);
         Assert.Single(deposed.Authorizations);
         Assert.Equal(0, deposed.Heartbeats);
-        Assert.Contains(agent.Lines, l => l.Contains("its term 5 is over", StringComparison.Ordinal));
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("its term 5 is over", StringComparison.Ordinal)), "the old term in the log");
     }
 
     [Fact]
@@ -192,7 +192,7 @@ public sealed class SupervisorLossTests : AgentTest
         var hello = await next.HelloAsync();
 
         Assert.Equal((Phase.Running, 1, 1L), (hello.State.Phase, hello.State.Attempt, hello.Term));
-        Assert.Contains(agent.Lines, l => l.Contains("connected to the supervisor", StringComparison.Ordinal));
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("connected to the supervisor", StringComparison.Ordinal)), "the connection said");
     }
 
     private static async Task RunToolAsync(string name, params string[] arguments)
