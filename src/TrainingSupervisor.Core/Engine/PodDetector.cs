@@ -63,10 +63,13 @@ internal static class PodDetector
         return ExitOf(state, container, draft.Now);
     }
 
+    /// <summary>128 and the last signal that Linux has. A program that ends with -1 ends with 255, and no signal has ended it.</summary>
+    public const int LastSignalCode = 128 + 64;
+
     /// <summary>A container's end, as its status tells it: its last words are there if it leaves a termination message.</summary>
     public static Failure ExitOf(PodState state, ContainerObservation container, DateTimeOffset now)
     {
-        var signal = container.Signal > 0 ? container.Signal : container.ExitCode > 128 ? container.ExitCode - 128 : 0;
+        var signal = container.Signal > 0 ? container.Signal : container.ExitCode is > 128 and <= LastSignalCode ? container.ExitCode - 128 : 0;
         var words = ExitDetector.LastLine(container.Message ?? "");
         var (kind, evidence) = container.Reason switch
         {

@@ -49,6 +49,7 @@ public sealed class PodDetectorTests
     [InlineData("Error", 137, FailureKind.Killed)]
     [InlineData("Error", 127, FailureKind.ApplicationError)]
     [InlineData("Error", 128, FailureKind.ApplicationError)]
+    [InlineData("Error", 255, FailureKind.ApplicationError)]
     public void Find_CodesThatLookLikeIt_AreWhatTheReasonSays(string reason, int code, FailureKind kind) =>
         Assert.Equal(kind, Find(Ended(Container(code, reason, "")))!.Kind);
 
