@@ -65,6 +65,14 @@ public sealed class UserDetectorsTests
     }
 
     [Fact]
+    public void Report_WithoutWordsOrOfNoKind_IsRefusedAtTheDoor()
+    {
+        Assert.Throws<ArgumentException>(() => Runner().Report(Sick with { Evidence = null! }));
+        Assert.Throws<ArgumentException>(() => Runner().Report(Sick with { StderrTail = null! }));
+        Assert.Throws<ArgumentException>(() => Runner().Report(Sick with { Kind = (FailureKind)999 }));
+    }
+
+    [Fact]
     public async Task Watch_OneGivesNothingToSubscribeTo_IsLogged()
     {
         using var watching = new UserDetectors([Detector(null!)]).Watch(Runner().Handle, _reported.Add, _log);

@@ -3,8 +3,13 @@ namespace TrainingSupervisor.Engine;
 /// <summary>A failure that something outside reports names as much as that knows: a Pod, a worker, or only a node. Here it comes to name all three.</summary>
 internal static class OutsideReport
 {
+    /// <summary>As much as the agents keep of a worker's stderr and of a command's output.</summary>
+    private const int LongestTail = 4096, LongestOutput = 16384;
+
     public static void Take(GangDraft draft, Failure failure)
     {
+        // Its clock may be ahead of ours, and nothing has happened that is yet to come.
+        if (failure.At > draft.Now) failure = failure with { At = draft.Now };
         var named = About(draft.State.Workers.Select(n => draft[n]), failure).ToList();
         if (named.Count == 0) draft.Notice($"a report is left aside, since it concerns no worker that the gang has now: {failure}");
         foreach (var one in named) FailureDetector.Report(draft, one);
@@ -13,9 +18,21 @@ internal static class OutsideReport
     /// <summary>One for each worker that it concerns; none if the Pod has been replaced by now, or the node has no worker of the gang.</summary>
     public static IEnumerable<Failure> About(IEnumerable<PodState> workers, Failure failure)
     {
+        failure = Fit(failure);
         if (failure is { Pod: null, Worker: null, Node: null }) return [failure];
         return workers
             .Where(p => failure.Pod is { } name ? p.Name == name : failure.Worker is { } worker ? p.Worker == worker : p.Node == failure.Node)
             .Select(p => failure with { Worker = p.Worker, Pod = p.Name, Node = p.Node ?? failure.Node });
     }
+
+    /// <summary>Whoever reports may pass on a whole log; the gang record, which has room for a megabyte in all, must still take it.</summary>
+    private static Failure Fit(Failure failure) => failure with
+    {
+        Evidence = ReportedFailure.Line(failure.Evidence),
+        SeenBy = ReportedFailure.Line(failure.SeenBy),
+        StderrTail = Last(failure.StderrTail, LongestTail),
+        Diagnostics = Last(failure.Diagnostics, LongestOutput),
+    };
+
+    private static string Last(string text, int most) => text.Length <= most ? text : text[^(char.IsLowSurrogate(text[^most]) ? most - 1 : most)..];
 }
