@@ -53,7 +53,9 @@ internal static class PodDetector
             return FailureDetector.Of(state, reason == "Preempting" ? FailureKind.Preempted : FailureKind.Evicted, $"{reason}: {pod.Message}", draft.Now, "pod status");
         }
 
-        var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
+        // The worker's own end, if it is one, says more than what a helper beside it made of that.
+        var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial && c.Name == pod.WorkerContainer)
+            ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
             ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0);
         if (container is null)
         {

@@ -83,6 +83,18 @@ public sealed class PodDetectorTests
     }
 
     [Fact]
+    [Sees(FailureKind.OutOfMemory)]
+    public void Find_HelperThatEndsBadlyBesideTheWorker_DoesNotSpeakForIt()
+    {
+        // The status has containers by name and not in the order of the spec.
+        var helper = Container(1, "Error", "the process to watch is gone") with { Name = "exporter" };
+        var failure = Find(Ended(helper, Container(137, "OOMKilled", "")) with { WorkerContainer = "worker" })!;
+
+        Assert.Equal((FailureKind.OutOfMemory, 137), (failure.Kind, failure.ExitCode));
+        Assert.StartsWith("container exporter: exit code 1", Find(Ended(helper, Container(0, "Completed", "")) with { WorkerContainer = "worker" })!.Evidence, StringComparison.Ordinal);
+    }
+
+    [Fact]
     [LeavesAlone(FailureKind.Evicted, FailureKind.Preempted)]
     public void Find_FailedPodWithoutAReasonOfItsOwn_IsItsContainersEnd() =>
         Assert.Equal(FailureKind.ApplicationError, Find(Ended(Container(3, "Error", "")))!.Kind);
