@@ -44,6 +44,7 @@ internal sealed class AgentRunner : IDisposable
     private ITimer? _kill, _hold, _progressDue, _look;
     private TimeSpan _progressInterval = TimeSpan.FromSeconds(1);
     private long? _progressSaid;
+    private bool _ended;
     private int? _leave;
 
     /// <param name="options">What the environment says.</param>
@@ -203,8 +204,8 @@ internal sealed class AgentRunner : IDisposable
         {
             switch (effect)
             {
-                case Effect.SayState:
-                    _link.Send(new AgentMessage { State = _machine.Snapshot() });
+                case Effect.SayState say:
+                    _link.Send(new AgentMessage { State = say.Before ?? _machine.Snapshot() });
                     break;
                 case Effect.Refuse refuse:
                     Log.Write($"refused: {refuse.Reason}");
@@ -284,7 +285,7 @@ internal sealed class AgentRunner : IDisposable
         if (problem is not null || _worker is null)
         {
             Log.Write($"attempt {start.Roster.Attempt} not started: {problem!.StderrTail}");
-            Post(() => DoAsync(_machine.OnWorkerEnded(problem)));
+            Post(() => DoAsync(_machine.OnWorkerEnded(problem, byItself: true)));
             return;
         }
 
@@ -347,9 +348,10 @@ internal sealed class AgentRunner : IDisposable
             _look?.Dispose();
             _kill?.Dispose();
             _health.Stop();
-            (_worker, _workerEnvironment, _look, _kill) = (null, null, null, null);
+            var byItself = !_ended;
+            (_worker, _workerEnvironment, _look, _kill, _ended) = (null, null, null, null, false);
             _commands.StartNext();
-            await DoAsync(_machine.OnWorkerEnded(exit)).ConfigureAwait(false);
+            await DoAsync(_machine.OnWorkerEnded(exit, byItself)).ConfigureAwait(false);
             if (_machine.Phase == Phase.Exited && _hold is not null)
                 StartHold();
         });
@@ -358,6 +360,7 @@ internal sealed class AgentRunner : IDisposable
     private void EndWorker(Effect.EndWorker end)
     {
         Log.Write($"ending the worker of attempt {_machine.Attempt}: {end.Reason}");
+        _ended |= _worker is { HasEnded: false };
         _kill?.Dispose();
         _kill = null;
         if (end.Grace <= TimeSpan.Zero)

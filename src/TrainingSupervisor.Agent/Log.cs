@@ -4,12 +4,36 @@ using TrainingSupervisor.Agent.Native;
 
 namespace TrainingSupervisor.Agent;
 
-/// <summary>Single lines on stderr. Written by one system call: System.Console would take over terminal and signal handling.</summary>
+/// <summary>
+/// Single lines on stderr. Written by one system call: System.Console would take over terminal and signal handling. And by a thread of its own:
+/// where nobody reads the pipe any more, a node with a stuck disk for one, who says why a worker is ended must still end it.
+/// </summary>
 internal static class Log
 {
-    private static readonly ConcurrentDictionary<string, string> Said = new(StringComparer.Ordinal);
+    internal const int MostWaiting = 4096;
 
-    internal static void Write(string message) => WriteAll(2, Encoding.UTF8.GetBytes($"gang-agent: {Printable(message)}\n"));
+    private static readonly ConcurrentDictionary<string, string> Said = new(StringComparer.Ordinal);
+    private static readonly BlockingCollection<byte[]> Waiting = new(MostWaiting);
+    private static readonly ManualResetEventSlim Idle = new(true);
+    private static readonly Lock Gate = new();
+    private static int _unwritten;
+
+    static Log() => new Thread(Loop) { IsBackground = true, Name = "log" }.Start();
+
+    internal static void Write(string message)
+    {
+        lock (Gate)
+        {
+            // Lost if that many wait already: whatever blocks the log has long been said.
+            if (!Waiting.TryAdd(Encoding.UTF8.GetBytes($"gang-agent: {Printable(message)}\n")))
+                return;
+            _unwritten++;
+            Idle.Reset();
+        }
+    }
+
+    /// <summary>Lets what was said be written, as far as that is possible within the limit.</summary>
+    internal static void Flush(TimeSpan limit) => Idle.Wait(limit);
 
     /// <summary>For what goes on going wrong: one line until it is something else, or until it is over.</summary>
     internal static void WriteOnce(string subject, string message)
@@ -36,6 +60,19 @@ internal static class Log
         });
 
     internal static void Print(string line) => WriteAll(1, Encoding.UTF8.GetBytes(line + "\n"));
+
+    private static void Loop()
+    {
+        foreach (var line in Waiting.GetConsumingEnumerable())
+        {
+            WriteAll(2, line);
+            lock (Gate)
+            {
+                if (--_unwritten == 0)
+                    Idle.Set();
+            }
+        }
+    }
 
     internal static unsafe void WriteAll(int fd, ReadOnlySpan<byte> bytes)
     {

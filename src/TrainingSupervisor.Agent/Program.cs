@@ -25,7 +25,16 @@ internal static class Program
         "run" ends with the worker's exit code, with what the supervisor tells it, or with 64 if it is called wrongly.
         """;
 
+    private static readonly TimeSpan LogLimit = TimeSpan.FromMilliseconds(200);
+
     private static async Task<int> Main(string[] args)
+    {
+        var code = await DoAsync(args).ConfigureAwait(false);
+        Log.Flush(LogLimit);
+        return code;
+    }
+
+    private static async Task<int> DoAsync(string[] args)
     {
         switch (args)
         {

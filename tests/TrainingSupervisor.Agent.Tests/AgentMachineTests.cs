@@ -199,6 +199,42 @@ public sealed class AgentMachineTests
         Assert.Equal((Phase.Exited, 7), (_machine.Snapshot().Phase, _machine.Snapshot().Exit.Code));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void OnWorkerEnded_ByItselfBeforeTheRestartThatCameMeanwhile_IsSaidAndThenObeyed(bool inPlace)
+    {
+        _machine.On(Release(1));
+        _machine.On(Restart(2, inPlace));
+
+        var effects = _machine.OnWorkerEnded(new WorkerExit { Code = 139, Signal = 11 }, byItself: true);
+
+        var said = Assert.IsType<Effect.SayState>(effects[0]).Before!;
+        Assert.Equal((Phase.Exited, 1, 139), (said.Phase, said.Attempt, said.Exit.Code));
+        Assert.Equal((inPlace ? Phase.Leaving : Phase.Waiting, 2), (_machine.Phase, _machine.Attempt));
+        Assert.Null(Assert.IsType<Effect.SayState>(effects[1]).Before);
+    }
+
+    [Fact]
+    public void OnWorkerEnded_ByTheRestart_IsNoNews()
+    {
+        _machine.On(Release(1));
+        _machine.On(Restart(2));
+
+        Assert.Equal(new Effect.SayState(), Assert.Single(_machine.OnWorkerEnded(new WorkerExit { Code = 143, Signal = 15 })));
+    }
+
+    [Fact]
+    public void OnFenced_OfAWorkerThatHasEndedByItself_KeepsItsEnd()
+    {
+        _machine.On(Release(1));
+        _machine.OnFenced("cut off");
+
+        _machine.OnWorkerEnded(new WorkerExit { Code = 0 }, byItself: true);
+
+        Assert.Equal((Phase.Exited, 0, ""), (_machine.Phase, _machine.Snapshot().Exit.Code, _machine.Snapshot().Exit.StderrTail));
+    }
+
     [Fact]
     public void OnFenced_WhileRunning_KillsAndSaysSo()
     {

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using TrainingSupervisor.Protocol;
 using static TrainingSupervisor.Agent.Tests.Messages;
 using Phase = TrainingSupervisor.Protocol.AgentState.Types.Phase;
@@ -54,6 +55,27 @@ public sealed class AgentProcessTests : AgentTest
         Assert.InRange(message.SentUnixMs, exit.EndedUnixMs, DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
         if (notStarted)
             Assert.Equal("command not found: no-such-program", exit.StderrTail);
+    }
+
+    [Fact]
+    public async Task Restart_OfAWorkerThatHasJustDiedByItself_SaysItsEndFirst()
+    {
+        await RunAsync("echo $$ > $GANG_DIR/pid; while ! test -e $GANG_DIR/go; do sleep 0.01; done; exit 7");
+        await Gateway.NextStateAsync(Phase.Running);
+        var file = Path.Combine(GangDirectory, "pid");
+        await UntilAsync(() => File.Exists(file) && File.ReadAllText(file).EndsWith('\n'), "the worker's pid");
+        var pid = (await File.ReadAllTextAsync(file)).Trim();
+        // Whoever else holds the progress socket makes the agent wait a little for last words: meanwhile the end is known to nobody.
+        using var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await other.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(GangDirectory, "progress.sock")));
+        await File.WriteAllTextAsync(Path.Combine(GangDirectory, "go"), "");
+        await UntilAsync(() => !Directory.Exists($"/proc/{pid}"), "the worker's end");
+
+        await Gateway.SayAsync(Restart(2));
+
+        var said = (await Gateway.NextAsync(m => m.State?.Phase is Phase.Exited or Phase.Waiting)).State;
+        Assert.Equal((Phase.Exited, 1, 7), (said.Phase, said.Attempt, said.Exit?.Code));
+        Assert.Equal(2, (await Gateway.NextStateAsync(Phase.Waiting)).Attempt);
     }
 
     [Theory]

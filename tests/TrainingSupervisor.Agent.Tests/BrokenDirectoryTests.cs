@@ -18,6 +18,7 @@ public sealed class BrokenDirectoryTests : AgentTest
         await Gateway.SayAsync(Release(1));
 
         Assert.Contains("attempt 1 is over", (await Gateway.NextAsync(m => m.Refused is not null)).Refused.Reason, StringComparison.Ordinal);
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("cannot be kept", StringComparison.Ordinal)), "the reason in the log");
         var line = Assert.Single(agent.Lines, l => l.Contains("cannot be kept", StringComparison.Ordinal));
         Assert.Contains("No space left on device", line, StringComparison.Ordinal);
     }
@@ -43,7 +44,7 @@ public sealed class BrokenDirectoryTests : AgentTest
     {
         var agent = Start(["sleep", "60"], v => v["GANG_DIR"] = "/proc/no/such");
         await Gateway.HelloAsync();
-        Assert.Contains(agent.Lines, l => l.Contains("GANG_DIR /proc/no/such cannot be used: ", StringComparison.Ordinal));
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("GANG_DIR /proc/no/such cannot be used: ", StringComparison.Ordinal)), "the reason in the log");
 
         await Gateway.SayAsync(Release(1));
         var exit = (await Gateway.NextStateAsync(Phase.Exited)).Exit;
@@ -61,7 +62,7 @@ public sealed class BrokenDirectoryTests : AgentTest
         var agent = Start("sleep", "60");
 
         Assert.Equal(0, (await Gateway.HelloAsync()).Term);
-        Assert.Contains(agent.Lines, l => l.Contains("is not readable; starting as in a new Pod", StringComparison.Ordinal));
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("is not readable; starting as in a new Pod", StringComparison.Ordinal)), "the reason in the log");
     }
 
     private void Fill(string name)

@@ -163,6 +163,7 @@ public sealed class ProgressFloodTests : AgentTest
         Assert.Equal(7, (await Gateway.NextAsync(m => m.Progress?.Step == 7)).Progress.Step);
 
         Assert.InRange(agent.Memory, 1, 300_000_000);
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("progress", StringComparison.Ordinal)), "the complaint in the log");
         var line = Assert.Single(agent.Lines, l => l.Contains("progress", StringComparison.Ordinal));
         Assert.DoesNotContain(line, char.IsControl);
         await Gateway.SayAsync(Messages.Restart(2));

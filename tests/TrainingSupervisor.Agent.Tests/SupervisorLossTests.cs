@@ -24,7 +24,7 @@ public sealed class SupervisorLossTests : AgentTest
         Assert.Equal(6, (await Gateway.HelloAsync()).Term);
         Assert.Single(deposed.Authorizations);
         Assert.Equal(0, deposed.Heartbeats);
-        Assert.Contains(agent.Lines, l => l.Contains("its term 5 is over", StringComparison.Ordinal));
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("its term 5 is over", StringComparison.Ordinal)), "the old term in the log");
     }
 
     [Fact]
@@ -70,6 +70,28 @@ public sealed class SupervisorLossTests : AgentTest
         var exit = (await Gateway.NextAsync(m => m.Hello?.State.Phase == Phase.Exited)).Hello.State.Exit;
         Assert.Equal(137, exit.Code);
         Assert.StartsWith("fenced: ", exit.StderrTail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Fence_WhileNobodyReadsTheLog_EndsTheWorker()
+    {
+        // As on a node whose disk is stuck: the runtime writes no logs, so the pipe is full and stays so.
+        var log = Path.Combine(Root, "log");
+        await RunToolAsync("mkfifo", log);
+        using var held = new FileStream(log, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, 0);
+        Gateway.FenceMs = 2000;
+        Start(["sh", "-c", "echo $$ > $GANG_DIR/pid; exec sleep 600"], null, ["sh", "-c", $"exec \"$@\" 2>{log}", "sh"]);
+        await Gateway.HelloAsync();
+        await Gateway.SayAsync(Release(1));
+        await Gateway.NextStateAsync(Phase.Running);
+        var file = Path.Combine(GangDirectory, "pid");
+        await UntilAsync(() => File.Exists(file) && File.ReadAllText(file).EndsWith('\n'), "the worker's pid");
+        await RunToolAsync("dd", "if=/dev/zero", $"of={log}", "oflag=nonblock", "conv=notrunc", "bs=1", "count=2000000", "status=none");
+
+        await Gateway.CloseAsync();
+
+        var pid = (await File.ReadAllTextAsync(file)).Trim();
+        await UntilAsync(() => !Lives(pid), "the worker's end");
     }
 
     [Fact]
@@ -170,6 +192,13 @@ public sealed class SupervisorLossTests : AgentTest
         var hello = await next.HelloAsync();
 
         Assert.Equal((Phase.Running, 1, 1L), (hello.State.Phase, hello.State.Attempt, hello.Term));
-        Assert.Contains(agent.Lines, l => l.Contains("connected to the supervisor", StringComparison.Ordinal));
+        await UntilAsync(() => agent.Lines.Any(l => l.Contains("connected to the supervisor", StringComparison.Ordinal)), "the connection said");
+    }
+
+    private static async Task RunToolAsync(string name, params string[] arguments)
+    {
+        using var tool = Process.Start(new ProcessStartInfo(name, arguments) { RedirectStandardError = true })!;
+        await tool.StandardError.ReadToEndAsync();
+        await tool.WaitForExitAsync();
     }
 }

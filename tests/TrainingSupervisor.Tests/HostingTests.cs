@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using NSubstitute;
 
 namespace TrainingSupervisor.Tests;
 
@@ -49,6 +51,18 @@ public sealed class HostingTests
     }
 
     [Fact]
+    public async Task CheckHealthAsync_GangsOfOneNameInTwoNamespaces_NamesBoth()
+    {
+        var supervisor = Substitute.For<ITrainingSupervisor>();
+        supervisor.Gangs.Returns([Handle("blue"), Handle("green")]);
+
+        var result = await new SupervisorHealthCheck(supervisor).CheckHealthAsync(new HealthCheckContext());
+
+        Assert.Equal((HealthStatus.Degraded, "Another process leads: blue/llm, green/llm"), (result.Status, result.Description));
+        Assert.Equal(["blue/llm", "green/llm"], result.Data.Keys.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task AddTrainingSupervisor_Twice_IsOneSupervisor()
     {
         var services = new ServiceCollection().AddLogging();
@@ -58,6 +72,12 @@ public sealed class HostingTests
         Assert.Single(provider.GetServices<ITrainingSupervisor>());
         Assert.Single(provider.GetServices<IHostedService>(), s => s is ITrainingSupervisor);
         Assert.Single(provider.GetRequiredService<IOptions<HealthCheckServiceOptions>>().Value.Registrations, r => r.Name == "training-supervisor");
+    }
+
+    private static GangHandle Handle(string ns)
+    {
+        var gang = Gang.Create("llm").WithNamespace(ns).AddRole("trainer", r => r.WithCount(2).WithImage("train:1").WithCommand("train").WithAgentInImage("/agent")).Build();
+        return new GangRunner(gang, null!, null!, new UserDetectors([]), TimeProvider.System, NullLogger.Instance).Handle;
     }
 
     private static IHost Host(Action<TrainingSupervisorOptions> configure)

@@ -65,6 +65,22 @@ public sealed class UserDetectorsTests
     }
 
     [Fact]
+    public void Report_WithoutWordsOrOfNoKind_IsRefusedAtTheDoor()
+    {
+        Assert.Throws<ArgumentException>(() => Runner().Report(Sick with { Evidence = null! }));
+        Assert.Throws<ArgumentException>(() => Runner().Report(Sick with { StderrTail = null! }));
+        Assert.Throws<ArgumentException>(() => Runner().Report(Sick with { Kind = (FailureKind)999 }));
+    }
+
+    [Fact]
+    public async Task Watch_OneGivesNothingToSubscribeTo_IsLogged()
+    {
+        using var watching = new UserDetectors([Detector(null!)]).Watch(Runner().Handle, _reported.Add, _log);
+
+        Assert.Contains("Watch", (await _log.First.Task.WaitAsync(TimeSpan.FromSeconds(10))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Watch_NamesAWorkerThatIsNone_IsToldAndWhatComesNextCounts()
     {
         using var says = new Subject<Failure>();
@@ -93,12 +109,17 @@ public sealed class UserDetectorsTests
     {
         public List<(int Id, LogLevel Level, Exception? Exception)> Lines { get; } = [];
 
+        public TaskCompletionSource<Exception> First { get; } = new();
+
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
             Lines.Add((eventId.Id, logLevel, exception));
+            First.TrySetResult(exception!);
+        }
     }
 }

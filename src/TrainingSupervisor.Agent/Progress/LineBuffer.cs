@@ -4,7 +4,9 @@ using System.Text;
 namespace TrainingSupervisor.Agent.Progress;
 
 /// <summary>Cuts bytes into lines. Of a line longer than 4 KiB only the beginning is kept, and that it was.</summary>
-internal sealed class LineBuffer(int kept = LineBuffer.Kept)
+/// <param name="kept">So much of it.</param>
+/// <param name="returnEnds">A carriage return ends a line as well.</param>
+internal sealed class LineBuffer(int kept = LineBuffer.Kept, bool returnEnds = false)
 {
     internal const int Longest = 4096, Kept = 256;
     internal const string Cut = "… (the line is too long)";
@@ -16,7 +18,7 @@ internal sealed class LineBuffer(int kept = LineBuffer.Kept)
         List<string> lines = [];
         while (!bytes.IsEmpty)
         {
-            var end = bytes.IndexOf((byte)'\n');
+            var end = returnEnds ? bytes.IndexOfAny((byte)'\n', (byte)'\r') : bytes.IndexOf((byte)'\n');
             Take(end < 0 ? bytes : bytes[..end]);
             if (end < 0)
                 break;

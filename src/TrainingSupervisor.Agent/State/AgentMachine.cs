@@ -197,13 +197,15 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
     }
 
     /// <summary>The worker has ended, by itself or by us, and its tree is gone; or it could not be started.</summary>
-    internal IReadOnlyList<Effect> OnWorkerEnded(WorkerExit exit)
+    /// <param name="exit">How.</param>
+    /// <param name="byItself">It had ended before anything was done to end it, whatever was commanded since.</param>
+    internal IReadOnlyList<Effect> OnWorkerEnded(WorkerExit exit, bool byItself = false)
     {
         _effects.Clear();
         if (Phase != Phase.Running)
             return [];
         _exit = exit;
-        if (_ending is Ending.Fenced fenced)
+        if (_ending is Ending.Fenced fenced && !byItself)
             _exit = new WorkerExit(exit) { Code = 137, Signal = Libc.SigKill, StderrTail = $"fenced: {fenced.Why}\n{OutputTail.Last(exit.StderrTail, OutputTail.WorkerCapacity - 256)}" };
         if (_terminating && _ending is not Ending.Halt)
         {
@@ -220,7 +222,17 @@ internal sealed class AgentMachine(string podUid, int restartExitCode, long term
             _effects.Add(new Effect.SayState());
         }
         else
+        {
+            // Told to restart it was dead already: it may be what the others, who were heard first, have died of.
+            if (byItself && _ending is (Ending.WaitFor or Ending.RestartInPlace))
+            {
+                Phase = Phase.Exited;
+                _effects.Add(new Effect.SayState(Snapshot()));
+            }
+
             Finish(_ending);
+        }
+
         _ending = null;
         return [.. _effects];
     }

@@ -6,7 +6,8 @@ namespace TrainingSupervisor.Agent.State;
 /// <summary>What the machine wants done. Executed in order.</summary>
 internal abstract record Effect
 {
-    internal sealed record SayState : Effect;
+    /// <param name="Before">A state that is over by now, and that the supervisor must know of all the same; null for the one of this moment.</param>
+    internal sealed record SayState(AgentState? Before = null) : Effect;
 
     internal sealed record Refuse(string Reason, long Term, int Attempt) : Effect;
 

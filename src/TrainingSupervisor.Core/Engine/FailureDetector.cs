@@ -22,6 +22,12 @@ internal static class FailureDetector
         StragglerDetector.Run(draft);
     }
 
+    /// <summary>The end of this worker, as its agent has last told it, if it is a failure.</summary>
+    public static void Exited(GangDraft draft, PodState pod)
+    {
+        if (!pod.Finished(pod.Target)) Tells(draft, pod, ExitDetector.Find(draft, pod));
+    }
+
     /// <summary>The first that is found speaks for its Pod; what the policy ignores hides none of those after it.</summary>
     private static bool Tells(GangDraft draft, PodState pod, Failure? failure)
     {

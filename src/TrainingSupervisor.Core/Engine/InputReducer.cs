@@ -102,6 +102,8 @@ internal static class InputReducer
             return;
         }
 
+        // An end that the agent has told of and left behind before anybody has looked at it is an end all the same.
+        if (pod is { Agent.Phase: AgentPhase.Exited, Worker: not null, Doomed: false } && seen.Agent.Phase != AgentPhase.Exited) FailureDetector.Exited(draft, pod);
         var runs = seen.Agent.Phase == AgentPhase.Running;
         var arrives = seen.Agent.Phase == AgentPhase.Waiting && pod.ArrivedAt is null && pod.Target == draft.State.Attempt;
         var next = pod with

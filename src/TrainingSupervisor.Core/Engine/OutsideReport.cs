@@ -3,8 +3,13 @@ namespace TrainingSupervisor.Engine;
 /// <summary>A failure that something outside reports names as much as that knows: a Pod, a worker, or only a node. Here it comes to name all three.</summary>
 internal static class OutsideReport
 {
+    /// <summary>As much as the agents keep of a worker's stderr and of a command's output.</summary>
+    private const int LongestTail = 4096, LongestOutput = 16384;
+
     public static void Take(GangDraft draft, Failure failure)
     {
+        // Its clock may be ahead of ours, and nothing has happened that is yet to come.
+        failure = Fit(failure) with { At = failure.At < draft.Now ? failure.At : draft.Now };
         var named = About(draft.State.Workers.Select(n => draft[n]), failure).ToList();
         foreach (var one in named) FailureDetector.Report(draft, one);
         if (named.Count > 0) return;
@@ -38,4 +43,15 @@ internal static class OutsideReport
 
     // Where Nodes may not be watched none is known, and any name may be right.
     private static bool IsKnown(GangState state, Failure failure) => state.Nodes.IsEmpty || state.Nodes.ContainsKey(failure.Node!);
+
+    /// <summary>Whoever reports may pass on a whole log; the gang record, which has room for a megabyte in all, must still take it.</summary>
+    private static Failure Fit(Failure failure) => failure with
+    {
+        Evidence = ReportedFailure.Line(failure.Evidence),
+        SeenBy = ReportedFailure.Line(failure.SeenBy),
+        StderrTail = Last(failure.StderrTail, LongestTail),
+        Diagnostics = Last(failure.Diagnostics, LongestOutput),
+    };
+
+    private static string Last(string text, int most) => text.Length <= most ? text : text[^(char.IsLowSurrogate(text[^most]) ? most - 1 : most)..];
 }

@@ -53,7 +53,9 @@ internal static class PodDetector
             return FailureDetector.Of(state, reason == "Preempting" ? FailureKind.Preempted : FailureKind.Evicted, $"{reason}: {pod.Message}", draft.Now, "pod status");
         }
 
-        var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
+        // The worker's own end, if it is one, says more than what a helper beside it made of that.
+        var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial && c.Name == pod.WorkerContainer)
+            ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
             ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0);
         if (container is null)
         {
@@ -63,10 +65,13 @@ internal static class PodDetector
         return ExitOf(state, container, draft.Now);
     }
 
+    /// <summary>128 and the last signal that Linux has. A program that ends with -1 ends with 255, and no signal has ended it.</summary>
+    public const int LastSignalCode = 128 + 64;
+
     /// <summary>A container's end, as its status tells it: its last words are there if it leaves a termination message.</summary>
     public static Failure ExitOf(PodState state, ContainerObservation container, DateTimeOffset now)
     {
-        var signal = container.Signal > 0 ? container.Signal : container.ExitCode > 128 ? container.ExitCode - 128 : 0;
+        var signal = container.Signal > 0 ? container.Signal : container.ExitCode is > 128 and <= LastSignalCode ? container.ExitCode - 128 : 0;
         var words = ExitDetector.LastLine(container.Message ?? "");
         var (kind, evidence) = container.Reason switch
         {

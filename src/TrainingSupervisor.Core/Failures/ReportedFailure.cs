@@ -29,7 +29,7 @@ internal static class ReportedFailure
     }
 
     /// <summary>One line: a failure is read in lists and logs.</summary>
-    private static string Line(string text)
+    public static string Line(string text)
     {
         text = text.Trim();
         var cut = text.Length > Longest ? text[..Longest] + "…" : text;

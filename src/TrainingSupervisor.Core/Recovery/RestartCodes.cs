@@ -21,7 +21,7 @@ internal static class RestartCodes
     /// <summary>What an exit with this code can be, as a Pod's status is read (<see cref="PodDetector.ExitOf"/>).</summary>
     private static FailureKind[] KindsOf(int code) => code switch
     {
-        < StartError => [FailureKind.ApplicationError],
+        < StartError or > PodDetector.LastSignalCode => [FailureKind.ApplicationError],
         StartError => [FailureKind.ApplicationError, FailureKind.StartError],
         Killed => [FailureKind.Killed, FailureKind.OutOfMemory],
         _ => [FailureKind.Killed],
@@ -46,7 +46,7 @@ internal static class RestartCodes
     private static bool MayMatch(PolicyRule rule, FailureKind kind, int code, string role, out bool certain)
     {
         certain = rule.NodeLabels.IsEmpty && rule.Log is null && rule.FromAttempt <= 1 && rule.Predicate is null;
-        return (rule.Signals.IsEmpty || rule.Signals.Contains(code - 128))
+        return (rule.Signals.IsEmpty || (code <= PodDetector.LastSignalCode && rule.Signals.Contains(code - 128)))
             && (rule.Kinds.IsEmpty || rule.Kinds.Contains(kind)) && (rule.ExitCodes.IsEmpty || rule.ExitCodes.Contains(code)) && (rule.Role is null || rule.Role == role);
     }
 }

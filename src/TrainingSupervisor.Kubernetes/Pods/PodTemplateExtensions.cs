@@ -14,7 +14,7 @@ public static class KubernetesGangSpecExtensions
     /// <param name="gang">The gang.</param>
     /// <param name="role">The role's name.</param>
     /// <param name="restartsInPlace">False leaves the rule RestartAllContainers out, for clusters that refuse it: agents restart processes then.</param>
-    /// <exception cref="ArgumentException">There is no such role, or it lacks image, command or agent.</exception>
+    /// <exception cref="ArgumentException">There is no such role, or it lacks an image, an agent, or the command that only a sidecar can do without.</exception>
     /// <exception cref="SupervisorException">The role's Pod template is no YAML of one, or ConfigurePod threw.</exception>
     public static V1PodTemplateSpec ToPodTemplate(this GangSpec gang, string role, bool restartsInPlace = true)
     {
@@ -24,7 +24,7 @@ public static class KubernetesGangSpecExtensions
         string?[] missing =
         [
             found.Image.Length == 0 && found.PodTemplate is null ? "an image (WithImage or WithPodTemplate)" : null,
-            found.Command.IsEmpty ? "a command (WithCommand)" : null,
+            found.Command.IsEmpty && !found.Sidecar ? "a command (WithCommand)" : null,
             found.Agent.Length == 0 ? "an agent (WithAgentFromImageVolume, WithAgentFromInitContainer or WithAgentInImage)" : null,
         ];
         return missing.OfType<string>().ToList() is { Count: > 0 } list

@@ -64,7 +64,7 @@ internal static class PodReader
             Deleting = Json.Get(meta, "deletionTimestamp"u8).ValueKind == JsonValueKind.String,
             AllContainersRestarting = restarting,
             RestartsInPlace = HasRestartRule(Json.List(spec, "containers"u8)) || HasRestartRule(Json.List(spec, "initContainers"u8)),
-            WorkerContainer = FirstContainer(spec),
+            WorkerContainer = WorkerContainer(spec),
             MemoryLimits = MemoryLimits(spec),
             MemoryLimit = MemoryLimit(spec),
             UnschedulableReason = Json.Interned(unschedulable, "reason"u8),
@@ -98,10 +98,23 @@ internal static class PodReader
         return false;
     }
 
-    private static string? FirstContainer(JsonElement spec)
+    /// <summary>
+    /// The one that is told of the gang; the first where none is. Its place alone does not tell: a service mesh may put its proxy before all
+    /// others (Istio's holdApplicationUntilProxyStarts).
+    /// </summary>
+    private static string? WorkerContainer(JsonElement spec)
     {
-        foreach (var container in Json.List(spec, "containers"u8)) return Json.Interned(container, "name"u8);
-        return null;
+        string? first = null;
+        foreach (var container in Json.List(spec, "containers"u8))
+        {
+            first ??= Json.Interned(container, "name"u8);
+            foreach (var variable in Json.List(container, "env"u8))
+            {
+                if (Json.Is(variable, "name"u8, "GANG_DIR"u8)) return Json.Interned(container, "name"u8);
+            }
+        }
+
+        return first;
     }
 
     private static ImmutableArray<ContainerMemory> MemoryLimits(JsonElement spec)

@@ -12,6 +12,9 @@ public sealed class GangHandle
     /// <summary>The gang's name.</summary>
     public string Name => _runner.Spec.Name;
 
+    /// <summary>Namespaces may have gangs of one name.</summary>
+    internal string FullName => $"{_runner.Spec.Namespace}/{_runner.Spec.Name}";
+
     /// <summary>The gang at this moment.</summary>
     public GangStatus Status => _runner.Status;
 
@@ -66,9 +69,10 @@ public sealed class GangHandle
     /// </summary>
     /// <param name="failure">
     /// The failure, with what is known of where: the Pod, the worker, or only the node, which stands for every worker on it. Without any of these it
-    /// concerns the gang as a whole. One about a Pod that has been replaced by now is left aside, with a notice.
+    /// concerns the gang as a whole. One about a Pod that has been replaced by now is left aside, with a notice. Of its texts as much is kept as of those
+    /// that the library finds itself: a line of 1,000 characters as evidence, the last 4,096 of stderr.
     /// </param>
-    /// <exception cref="ArgumentException">The gang has no such worker.</exception>
+    /// <exception cref="ArgumentException">The gang has no such worker, there is no such kind, or a text is null.</exception>
     public void ReportFailure(Failure failure)
     {
         ArgumentNullException.ThrowIfNull(failure);

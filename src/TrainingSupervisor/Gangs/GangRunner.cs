@@ -71,6 +71,13 @@ internal sealed class GangRunner : IAsyncDisposable
 
     public void Report(Failure failure)
     {
+        // From code that may know nothing of nullability: what the gang's loop trips over would end its supervision.
+        if (failure is { Evidence: null } or { StderrTail: null } or { Diagnostics: null } or { SeenBy: null })
+        {
+            throw new ArgumentException($"A text of this {failure.Kind} is null; leave it empty if it is not known.", nameof(failure));
+        }
+
+        if (!Enum.IsDefined(failure.Kind)) throw new ArgumentException($"There is no failure of kind {failure.Kind}.", nameof(failure));
         if (failure.Worker is { } worker && !Spec.Roles.Any(r => r.Name == worker.Role && worker.Index >= 0 && worker.Index < r.Count))
         {
             throw new ArgumentException(

@@ -15,7 +15,7 @@ internal sealed class UserDetectors(IEnumerable<IFailureDetector> detectors, ISc
     {
         var name = detector.GetType().Name;
         void Failed(Exception e) => Log.DetectorFailed(log, e, gang.Name, name);
-        return Observable.Defer(() => detector.Watch(gang)).SubscribeOn(scheduler ?? TaskPoolScheduler.Default).Subscribe(
+        return Observable.Defer(() => detector.Watch(gang) ?? throw new InvalidOperationException($"{name}.Watch returned nothing to subscribe to.")).SubscribeOn(scheduler ?? TaskPoolScheduler.Default).Subscribe(
             failure =>
             {
                 try

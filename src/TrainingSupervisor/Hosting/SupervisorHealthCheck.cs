@@ -8,9 +8,9 @@ internal sealed class SupervisorHealthCheck(ITrainingSupervisor supervisor) : IH
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var gangs = supervisor.Gangs;
-        var data = gangs.ToDictionary(g => g.Name, object (g) => g.Status.Phase.ToString());
-        var broken = gangs.Where(g => g.Completion.IsFaulted).Select(g => g.Name).ToList();
-        var following = gangs.Where(g => !g.IsLeading && !g.Completion.IsCompleted).Select(g => g.Name).ToList();
+        var data = gangs.ToDictionary(g => g.FullName, object (g) => g.Status.Phase.ToString());
+        var broken = gangs.Where(g => g.Completion.IsFaulted).Select(g => g.FullName).ToList();
+        var following = gangs.Where(g => !g.IsLeading && !g.Completion.IsCompleted).Select(g => g.FullName).ToList();
         return Task.FromResult(
             broken.Count > 0 ? HealthCheckResult.Unhealthy($"Supervision has ended by an error: {string.Join(", ", broken)}", data: data)
             : following.Count > 0 ? HealthCheckResult.Degraded($"Another process leads: {string.Join(", ", following)}", data: data)

@@ -67,6 +67,17 @@ public sealed class FailurePatternsTests
     }
 
     [Fact]
+    public void Take_ALineAfterAProgressBarThatWritesOverItself_IsSeen()
+    {
+        var watch = Watch(FailurePatterns.Of(["^CUDA error$"]));
+        for (var step = 0; step < 1000; step++) Take(watch, $"\r{step}/1000 |#####     | 1.00it/s");
+
+        Take(watch, "\rCUDA error\r\n");
+
+        Assert.Single(_found);
+    }
+
+    [Fact]
     public void Take_PatternsThatComeInTheMiddleOfALine_AreTriedOnAllOfIt()
     {
         var patterns = FailurePatterns.None;

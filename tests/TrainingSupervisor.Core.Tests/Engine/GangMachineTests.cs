@@ -1,4 +1,5 @@
 using TrainingSupervisor.Engine;
+using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Core.Tests.Engine;
 
@@ -20,6 +21,27 @@ public sealed class GangMachineTests
         Assert.All(LastPlan(world).Steps, s => Assert.Equal(RecoveryStep.RestartInPlace, s.Step));
         Assert.Equal(new WorkerId("trainer", 2), LastPlan(world).Cause!.Worker);
         Assert.Equal(2, world.Writes - before);
+    }
+
+    [Fact]
+    public void Step_ExitThatIsToldTogetherWithWhatComesAfterIt_JoinsAsTheFirstCause()
+    {
+        // In a large gang the restart of all crosses the end that it is about, and what the agent says of both comes in one batch.
+        var world = Started();
+        world.Exit(world.PodOf(0), 1);
+        while (world.State.Stage != Stage.Barrier) world.Run(TimeSpan.FromMilliseconds(1));
+        var pod = world.PodOf(2);
+        Assert.Equal((AgentPhase.Running, 1), (pod.Phase, pod.Attempt));
+        AgentSeen Says(AgentObservation agent) => new(pod.Name, pod.Uid, "trainer", "", "", agent);
+        var ended = Says(new AgentObservation
+        {
+            Instance = $"{pod.Instance}", Phase = AgentPhase.Exited, Attempt = 1, Exit = new WorkerExit { Code = 139, Signal = 11, Ended = world.Now - TimeSpan.FromSeconds(1) },
+        });
+        var waits = Says(new AgentObservation { Instance = $"{pod.Instance}", Phase = AgentPhase.Waiting, Attempt = 2 });
+
+        var state = GangMachine.Step(world.State, [ended, waits], world.Now).State;
+
+        Assert.Equal((new WorkerId("trainer", 2), FailureKind.Killed), (state.Plan!.Cause!.Worker!.Value, state.Plan.Cause.Kind));
     }
 
     [Fact]

@@ -31,6 +31,22 @@ public sealed class OutsideReportTests
     }
 
     [Fact]
+    public void Report_WithAWholeLogAndAClockThatIsAhead_IsCutAndOfNow()
+    {
+        var world = Started();
+        var now = world.Now;
+        world.Report(new Failure(FailureKind.HealthCheckFailed, new string('x', 2_000_000) + "\n", now + TimeSpan.FromHours(1))
+        {
+            Worker = new WorkerId("trainer", 2), StderrTail = new string('y', 2_000_000) + "last words", SeenBy = "dcgm\n",
+        });
+        world.Run(TimeSpan.FromSeconds(10));
+        var cause = world.Events.OfType<RecoveryPlanned>().Last().Plan.Cause!;
+
+        Assert.Equal((now, 1001, 4096, "dcgm"), (cause.At, cause.Evidence.Length, cause.StderrTail.Length, cause.SeenBy));
+        Assert.EndsWith("last words", cause.StderrTail, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Report_NamesNothing_ConcernsTheGang()
     {
         var world = Started();

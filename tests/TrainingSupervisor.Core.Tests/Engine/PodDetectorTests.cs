@@ -49,6 +49,7 @@ public sealed class PodDetectorTests
     [InlineData("Error", 137, FailureKind.Killed)]
     [InlineData("Error", 127, FailureKind.ApplicationError)]
     [InlineData("Error", 128, FailureKind.ApplicationError)]
+    [InlineData("Error", 255, FailureKind.ApplicationError)]
     public void Find_CodesThatLookLikeIt_AreWhatTheReasonSays(string reason, int code, FailureKind kind) =>
         Assert.Equal(kind, Find(Ended(Container(code, reason, "")))!.Kind);
 
@@ -79,6 +80,18 @@ public sealed class PodDetectorTests
             var failure = Find(Ended(containers) with { Reason = reason, Message = "the node says no" })!;
             Assert.Equal((kind, $"{reason}: the node says no"), (failure.Kind, failure.Evidence));
         }
+    }
+
+    [Fact]
+    [Sees(FailureKind.OutOfMemory)]
+    public void Find_HelperThatEndsBadlyBesideTheWorker_DoesNotSpeakForIt()
+    {
+        // The status has containers by name and not in the order of the spec.
+        var helper = Container(1, "Error", "the process to watch is gone") with { Name = "exporter" };
+        var failure = Find(Ended(helper, Container(137, "OOMKilled", "")) with { WorkerContainer = "worker" })!;
+
+        Assert.Equal((FailureKind.OutOfMemory, 137), (failure.Kind, failure.ExitCode));
+        Assert.StartsWith("container exporter: exit code 1", Find(Ended(helper, Container(0, "Completed", "")) with { WorkerContainer = "worker" })!.Evidence, StringComparison.Ordinal);
     }
 
     [Fact]

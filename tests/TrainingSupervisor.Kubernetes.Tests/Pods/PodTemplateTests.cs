@@ -29,6 +29,17 @@ public sealed class PodTemplateTests
     }
 
     [Fact]
+    public void ToPodTemplate_SidecarRoleWithoutACommand_LeavesTheImagesOwn()
+    {
+        var gang = Gang.Create("llm").AddRole("trainer", r => r.WithCount(4).WithImage("train:1").AsSidecar().WithAgentFromImageVolume("agent:1").WithAdoptedPods("job-name=llm")).Build();
+
+        var template = gang.ToPodTemplate("trainer");
+
+        Assert.Null(Assert.Single(template.Spec.Containers).Command);
+        Assert.Equal(["/gang-agent", "sidecar"], Assert.Single(template.Spec.InitContainers).Command);
+    }
+
+    [Fact]
     public void ToPodTemplate_WhatItsControllerGives_IsLeftOut()
     {
         var template = Adopted().Build().ToPodTemplate("trainer");
