@@ -56,7 +56,7 @@ internal static class CellHangDetector
 
         var pods = Enumerable.Range(one.First, one.Size).Select(draft.AtRank).ToList();
         if (pods.Any(p => p.Target != cell.Attempt || !p.Runs(p.Target) || ProgressLearner.AwayPhase(p) is not null)) return Wait(draft, one, DateTimeOffset.MinValue, null);
-        since = pods.Aggregate(since, (latest, p) => Later(latest, Later(p.ConnectedSince, p.ReleasedAt)));
+        since = pods.Aggregate(since, (latest, p) => Later(latest, p.ConnectedSince));
         var look = since + limit - ahead;
         if (draft.Now < look) return Wait(draft, one, since, look);
         if (looked < look && draft.Now > look + Late) return false;

@@ -281,18 +281,46 @@ public sealed class CellHangTests
 
     [Theory]
     [LeavesAlone(FailureKind.Hang)]
-    [InlineData(14.2)]
-    [InlineData(15.5)]
-    [InlineData(600)]
-    public void Step_SupervisorStoodStill_WhatTheCellDidMeanwhileIsReadFirst(double seconds)
+    [InlineData(0, 14.2)]
+    [InlineData(0, 15.5)]
+    [InlineData(0, 600)]
+    [InlineData(9, 7)]
+    public void Step_SupervisorStoodStill_WhatTheCellDidMeanwhileIsReadFirst(int before, double seconds)
     {
         var gang = Trained();
         OthersGoOn(gang, 4);
         gang.Do(0, Cell, 400);
+        OthersGoOn(gang, before);
         gang.StandStill(TimeSpan.FromSeconds(seconds), [.. Others.Select(r => gang.Say(r, 500))]);
         gang.Do(0.7, Cell, 500);
         for (var step = 501; step < 520; step++) gang.AllDo(1, step);
         Assert.Empty(gang.Found);
+        OthersGoOn(gang, 15);
+        Assert.Single(gang.Hangs);
+    }
+
+    [Fact]
+    public void Step_SupervisorStandsStillAgainAndAgain_LearnsNothingFromThat()
+    {
+        var gang = Trained();
+        for (var i = 1; i <= 10; i++)
+        {
+            gang.StandStill(TimeSpan.FromMinutes(10), [.. Everyone.Select(r => gang.Say(r, 1000 * i))]);
+            for (var step = 1; step < 5; step++) gang.AllDo(1, (1000 * i) + step);
+        }
+
+        OthersGoOn(gang, 15);
+        Assert.Single(gang.Hangs);
+    }
+
+    [Fact]
+    public void Step_AllStoodStillWhenACellHadJustBegun_IsNotItsOwnPace()
+    {
+        var gang = Trained();
+        gang.NextAttempt(Cell);
+        for (var step = 400; step < 410; step++) gang.AllDo(1, step);
+        gang.AllDo(14, 410);
+        gang.AllDo(1, 411);
         OthersGoOn(gang, 15);
         Assert.Single(gang.Hangs);
     }
@@ -324,10 +352,10 @@ public sealed class CellHangTests
     public void Step_IgnoredHangOfACell_IsToldOnceForEachSilence()
     {
         var gang = Trained(g => g.WithPolicy(p => p.On(FailureKind.Hang, RecoveryStrategy.Ignore)));
-        OthersGoOn(gang, 600);
+        OthersGoOn(gang, 4000);
         Assert.Single(gang.Hangs);
-        for (var step = 400; step < 9000; step++) gang.AllDo(1, 600 + step);
-        OthersGoOn(gang, 600);
+        for (var step = 5000; step < 14_000; step++) gang.AllDo(1, step);
+        OthersGoOn(gang, 4000);
         Assert.Equal(2, gang.Hangs.Count());
     }
 
