@@ -32,7 +32,8 @@ public sealed class CellNoiseTests(ITestOutputHelper output)
         Assert.InRange(run.Delays.Count, 20, 200);
         // Steps take some 15 s, and one in fifty five times as long.
         Assert.InRange(run.Delays.Order().ElementAt(run.Delays.Count / 2), 100, 400);
-        Assert.All(run.Delays, d => Assert.InRange(d, 100, 1800));
+        // The longest are those in the first steps of an attempt.
+        Assert.All(run.Delays, d => Assert.InRange(d, 100, 3600));
     }
 
     private sealed class Run
@@ -144,6 +145,8 @@ public sealed class CellNoiseTests(ITestOutputHelper output)
         private void Stall()
         {
             Stalls++;
+            // Both together are the loss of an agent.
+            foreach (var rank in _awayUntil.Keys.ToList()) Back(rank);
             var until = _gang.Now.AddSeconds(5 + (600 * _dice.Uniform()));
             for (var i = 0; i < Cells; i++)
             {
