@@ -19,6 +19,7 @@ internal static class FailureDetector
 
         if (draft.State.Stage != Stage.Running) return;
         HangDetector.Run(draft);
+        CellHangDetector.Run(draft);
         StragglerDetector.Run(draft);
     }
 

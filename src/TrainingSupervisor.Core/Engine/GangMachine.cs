@@ -39,6 +39,8 @@ internal static class GangMachine
             Costs = record.Costs,
             Recoveries = record.Recoveries,
             BestStep = record.Recoveries.Select(e => e.BestStep).DefaultIfEmpty(-1).Max(),
+            CellSteps = FailureContext.NoCellSteps.AddRange(record.Recoveries.Where(e => e.Cell is not null)
+                .GroupBy(e => e.Cell!).Select(g => KeyValuePair.Create(g.Key, g.Max(e => e.BestStep)))),
             History = record.History,
             Outcome = record.Outcome,
             LastAdvance = now,

@@ -91,6 +91,9 @@ internal sealed record GangState
     /// <summary>The furthest step that any worker has reported, in any attempt; -1 if none. After a takeover agents tell it again.</summary>
     public long BestStep { get; init; } = -1;
 
+    /// <summary>The same by cell, as <c>trainer/2</c>: a cell's failures are paid back by its own progress.</summary>
+    public ImmutableSortedDictionary<string, long> CellSteps { get; init; } = FailureContext.NoCellSteps;
+
     /// <summary>How far the newest attempt has come.</summary>
     public Reach Reach { get; init; } = Reach.None;
 

@@ -45,17 +45,25 @@ internal static class HangDetector
         Judge(draft, clock, due, running);
     }
 
-    public static void Answered(GangDraft draft, CommandRan ran) =>
+    public static void Answered(GangDraft draft, CommandRan ran)
+    {
         draft.Set(s => s.Progress.Suspicion is { } asked ? s with { Progress = s.Progress with { Suspicion = asked.Answer(ran) } } : s);
+        foreach (var (name, cell) in draft.State.Progress.Cells)
+        {
+            if (cell.Suspicion?.Asked.GetValueOrDefault(ran.Pod) != ran.Id) continue;
+            draft.Set(s => s with { Progress = s.Progress with { Cells = s.Progress.Cells.SetItem(name, cell with { Suspicion = cell.Suspicion.Answer(ran) }) } });
+        }
+    }
 
     /// <summary>When to begin to ask for evidence, so that quick answers are there when the hang is due; and when it is due.</summary>
     private static (DateTimeOffset Look, DateTimeOffset Due) Moments(GangDraft draft, HangClock clock, DateTimeOffset from)
     {
         var due = from + clock.Limit;
         if (draft.Spec.HangDiagnostics.IsEmpty) return (due, due);
-        var ahead = clock.Limit / 3 < draft.Spec.HangDiagnosticsTimeout ? clock.Limit / 3 : draft.Spec.HangDiagnosticsTimeout;
-        return (due - ahead, due);
+        return (due - Ahead(draft.Spec, clock.Limit), due);
     }
+
+    public static TimeSpan Ahead(GangSpec spec, TimeSpan limit) => limit / 3 < spec.HangDiagnosticsTimeout ? limit / 3 : spec.HangDiagnosticsTimeout;
 
     /// <summary>
     /// Since when someone who would have told of a step has told of none: a worker whose stream is up, and that does report steps. One whose
@@ -89,8 +97,8 @@ internal static class HangDetector
         {
             if (draft.State.Progress.Suspicion is not { } suspicion)
             {
-                Ask(draft, clock, suspects.Behind.IsEmpty ? running : suspects.Behind);
-                suspicion = draft.State.Progress.Suspicion!;
+                suspicion = Ask(draft, clock.From, suspects.Behind.IsEmpty ? running : suspects.Behind);
+                draft.Set(s => s with { Progress = s.Progress with { Suspicion = suspicion } });
             }
 
             var until = suspicion.Complete || suspicion.Deadline < due ? due : suspicion.Deadline;
@@ -122,7 +130,8 @@ internal static class HangDetector
         return true;
     }
 
-    private static void Ask(GangDraft draft, HangClock clock, IReadOnlyList<PodState> of)
+    /// <summary>Asks some of these for evidence.</summary>
+    public static HangSuspicion Ask(GangDraft draft, DateTimeOffset from, IReadOnlyList<PodState> of)
     {
         var number = draft.State.Progress.Suspicions + 1;
         // Spread over the ranks: neighbours often do the same.
@@ -135,9 +144,9 @@ internal static class HangDetector
             draft.Emit(new RunCommand(pod.Name, pod.Uid!, id, draft.Spec.HangDiagnostics, draft.Spec.HangDiagnosticsTimeout));
         }
 
-        var suspicion = new HangSuspicion(draft.State.Attempt, clock.From, draft.Now + draft.Spec.HangDiagnosticsTimeout, ids.ToImmutable(),
+        draft.Set(s => s with { Progress = s.Progress with { Suspicions = number } });
+        return new HangSuspicion(draft.State.Attempt, from, draft.Now + draft.Spec.HangDiagnosticsTimeout, ids.ToImmutable(),
             ImmutableSortedDictionary<string, string>.Empty.WithComparers(StringComparer.Ordinal));
-        draft.Set(s => s with { Progress = s.Progress with { Suspicions = number, Suspicion = suspicion } });
     }
 
     private static void Drop(GangDraft draft, HangSuspicion suspicion)

@@ -140,7 +140,7 @@ internal static class InputReducer
         var next = pod with { Progress = seen.Progress, LastSign = draft.Now, RestartCause = isOver ? null : pod.RestartCause };
         draft.Put(next);
         ProgressLearner.Changed(draft, pod, next);
-        if (pod.Worker is not null && seen.Progress.Step > draft.State.BestStep) draft.Set(s => s with { BestStep = seen.Progress.Step });
+        if (pod.Worker is not null) Furthest(draft, pod.Worker.Value, seen.Progress.Step);
         if (pod.Worker is not null && seen.Progress.Step >= 0) Reached(draft, seen.Progress);
         if (seen.Progress.Checkpoint > (pod.Progress is { } old && old.Attempt == seen.Progress.Attempt ? old.Checkpoint : -1))
         {
@@ -157,6 +157,12 @@ internal static class InputReducer
                 Timing = s.Timing is { FirstStep: null, BarrierComplete: not null } t ? t with { FirstStep = draft.Now } : s.Timing,
             });
         }
+    }
+
+    private static void Furthest(GangDraft draft, WorkerId worker, long step)
+    {
+        if (step > draft.State.BestStep) draft.Set(s => s with { BestStep = step });
+        if (Cells.Of(draft.Spec, worker) is { } cell && step > draft.State.CellSteps.GetValueOrDefault(cell, -1)) draft.Set(s => s with { CellSteps = s.CellSteps.SetItem(cell, step) });
     }
 
     private static void Reached(GangDraft draft, ProgressObservation progress)

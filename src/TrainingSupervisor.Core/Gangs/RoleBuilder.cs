@@ -28,7 +28,7 @@ public sealed class RoleBuilder
     public RoleBuilder WithSpares(int count, string nodeLabel, string value) =>
         With(Role with { SparePools = Role.SparePools.Add(new SparePool(count, nodeLabel, value)) });
 
-    /// <summary>Divides the role into cells, data-parallel replicas for example: a policy may restart a cell alone (<see cref="RecoveryStrategy.RestartCell"/>). Default none.</summary>
+    /// <summary>Divides the role into cells, data-parallel replicas for example: a policy may restart a cell alone (<see cref="RecoveryStrategy.RestartCell"/>), and a cell that stands still while others go on hangs by itself. Default none.</summary>
     /// <param name="size">Workers per cell; the role's count is a multiple of it. 1 makes each worker its own cell.</param>
     public RoleBuilder WithCells(int size) => With(Role with { CellSize = size });
 

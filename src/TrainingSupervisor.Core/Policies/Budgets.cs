@@ -24,7 +24,7 @@ internal static class Budgets
     }
 
     public static bool Counts(RecoveryBudget budget, RecoveryEntry entry, FailureContext context) =>
-        entry.At > context.Now - budget.Window && !RecoveryBudget.IsPaidBack(entry, budget.PaidBackAfter, context.BestStep);
+        entry.At > context.Now - budget.Window && !RecoveryBudget.IsPaidBack(entry, budget.PaidBackAfter, context);
 
     public static bool IsNode(BudgetUse use) => use.Name.StartsWith(Node, StringComparison.Ordinal);
 

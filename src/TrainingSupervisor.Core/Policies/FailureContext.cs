@@ -19,6 +19,11 @@ public sealed record FailureContext(Failure Failure, DateTimeOffset Now)
     /// <summary>The furthest step that any worker has reported, in any attempt; -1 if none.</summary>
     public long BestStep { get; init; } = -1;
 
+    /// <summary>The same of each cell's workers, by cell as <c>trainer/2</c>; cells of which no step is known are not in it.</summary>
+    public ImmutableSortedDictionary<string, long> CellSteps { get; init; } = NoCellSteps;
+
     /// <summary>How long the gang gives its workers to save before a restart, where the rule says nothing else; zero for not at all.</summary>
     public TimeSpan QuiesceDeadline { get; init; }
+
+    internal static ImmutableSortedDictionary<string, long> NoCellSteps { get; } = ImmutableSortedDictionary.Create<string, long>(StringComparer.Ordinal);
 }

@@ -43,7 +43,10 @@ internal static class GangDecisions
     public static ImmutableArray<RecoveryEntry> Remember(GangState state, GangDecision decided, int attempt, DateTimeOffset now)
     {
         var known = state.Recoveries.LastOrDefault() is { } last && last.Attempt == attempt ? last : null;
-        var entry = RecoveryEntry.Of(decided.Failures[0], decided.Decision, attempt, known?.BestStep ?? state.BestStep, known?.At ?? now);
+        var cause = decided.Failures[0];
+        var cell = Cells.Of(state.Spec, cause.Worker);
+        var best = known is not null && known.Cell == cell ? known.BestStep : cell is null ? state.BestStep : state.CellSteps.GetValueOrDefault(cell, -1);
+        var entry = RecoveryEntry.Of(cause, decided.Decision, attempt, best, known?.At ?? now, cell);
         var oldest = now - Budgets.Memory(state.Spec.Policy);
         return [.. Before(state, attempt).Where(e => e.At > oldest).TakeLast(MostKept - 1), entry];
     }
@@ -57,6 +60,7 @@ internal static class GangDecisions
         NodeLabels = failure.Node is { } node && state.Nodes.TryGetValue(node, out var seen) ? seen.Labels : ImmutableDictionary<string, string>.Empty,
         Recoveries = state.Recoveries,
         BestStep = state.BestStep,
+        CellSteps = state.CellSteps,
         QuiesceDeadline = state.Spec.QuiesceDeadline,
     };
 }

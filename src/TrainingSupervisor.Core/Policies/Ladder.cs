@@ -32,7 +32,7 @@ internal static class Ladder
     {
         if (entry.At <= context.Now - next.Within) return false;
         // A gang that gets on is not failed, whatever the path to it.
-        if (next.Strategy == RecoveryStrategy.FailGang && RecoveryBudget.IsPaidBack(entry, policy.Budget.PaidBackAfter, context.BestStep)) return false;
+        if (next.Strategy == RecoveryStrategy.FailGang && RecoveryBudget.IsPaidBack(entry, policy.Budget.PaidBackAfter, context)) return false;
         return next.Per switch
         {
             RepeatScope.Worker => context.Failure.Worker is not null && entry.Worker == context.Failure.Worker,

@@ -9,6 +9,9 @@ public sealed record RecoveryEntry(DateTimeOffset At, int Attempt, FailureKind K
     /// <summary>The worker that failed first; null if none was named.</summary>
     public WorkerId? Worker { get; init; }
 
+    /// <summary>That worker's cell, as <c>trainer/2</c>; null where its role has none, and if no worker was named.</summary>
+    public string? Cell { get; init; }
+
     /// <summary>Its node; null if unknown.</summary>
     public string? Node { get; init; }
 
@@ -21,12 +24,13 @@ public sealed record RecoveryEntry(DateTimeOffset At, int Attempt, FailureKind K
     /// <summary>What was done.</summary>
     public RecoveryStrategy Strategy { get; init; }
 
-    /// <summary>The furthest step that any worker had reached before; -1 if none was reported.</summary>
+    /// <summary>The furthest step that any worker, of its cell where it names one, had reached before; -1 if none was reported.</summary>
     public long BestStep { get; init; } = -1;
 
-    internal static RecoveryEntry Of(Failure cause, PolicyDecision decision, int attempt, long bestStep, DateTimeOffset at) => new(at, attempt, cause.Kind)
+    internal static RecoveryEntry Of(Failure cause, PolicyDecision decision, int attempt, long bestStep, DateTimeOffset at, string? cell = null) => new(at, attempt, cause.Kind)
     {
         Worker = cause.Worker,
+        Cell = cell,
         Node = cause.Node,
         Rule = decision.Rule,
         Rung = decision.Rung,

@@ -41,7 +41,7 @@ internal sealed class StepPlanner
     /// <summary>Pods that had a worker and become spares.</summary>
     public List<string> Idle { get; } = [];
 
-    public string Scope => !IsCells ? "gang" : string.Join(", ", _cells.Order().Select(c => _state.Spec.Role(c.Role).CellSize > 0 ? $"{c.Role}/{c.Cell}" : c.Role));
+    public string Scope => !IsCells ? "gang" : string.Join(", ", _cells.Order().Select(c => _state.Spec.Role(c.Role) is { CellSize: > 0 } role ? Cells.Name(role, c.Cell) : c.Role));
 
     // A failure of the gang as a whole touches the whole gang.
     private bool IsCells => _strategy == RecoveryStrategy.RestartCell && _cells.Count > 0;

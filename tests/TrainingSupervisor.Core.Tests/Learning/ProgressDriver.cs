@@ -48,16 +48,20 @@ internal sealed class ProgressDriver
 
     public void After(double seconds, params GangInput[] inputs) => At(Now + TimeSpan.FromSeconds(seconds), inputs);
 
-    /// <summary>The supervisor does not run until this moment.</summary>
-    public void StandStill(TimeSpan time) => Step(Now + time, new Tick());
+    /// <summary>The supervisor does not run for so long, and reads these first.</summary>
+    public void StandStill(TimeSpan time, params GangInput[] first) => Step(Now + time, [new Tick(), .. first]);
 
     /// <summary>All workers say the same step, at once.</summary>
     public void AllDo(double seconds, long step, string phase = "") =>
         After(seconds, [.. Enumerable.Range(0, State.Workers.Length).Select(rank => Say(rank, step, phase))]);
 
-    /// <summary>A recovery that begins and ends now.</summary>
-    public void NextAttempt()
+    /// <summary>These do the same step, at once.</summary>
+    public void Do(double seconds, IEnumerable<int> ranks, long step, string phase = "") => After(seconds, [.. ranks.Select(rank => Say(rank, step, phase))]);
+
+    /// <summary>A recovery that begins and ends now, of these workers, or of all.</summary>
+    public void NextAttempt(params int[] ranks)
     {
+        var names = (ranks.Length == 0 ? State.Workers : [.. ranks.Select(r => State.Workers[r])]).ToHashSet();
         var attempt = State.Attempt + 1;
         State = State with
         {
@@ -67,7 +71,7 @@ internal sealed class ProgressDriver
             StageSince = Now,
             LastAdvance = Now,
             Failures = [],
-            Pods = State.Pods.Values.Aggregate(State.Pods, (all, p) => all.SetItem(p.Name, p with
+            Pods = State.Pods.Values.Where(p => names.Contains(p.Name) || ranks.Length == 0).Aggregate(State.Pods, (all, p) => all.SetItem(p.Name, p with
             {
                 Target = attempt,
                 RanAttempt = attempt,

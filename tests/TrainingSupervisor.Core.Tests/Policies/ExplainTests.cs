@@ -87,14 +87,18 @@ public sealed class ExplainTests(ITestOutputHelper output)
     private static (GangState State, DateTimeOffset Now) Vary(GangState state, DateTimeOffset now, RecoveryPolicy policy, Random random)
     {
         var rules = policy.Rules.Concat(RecoveryPolicy.Default.Rules).Select(r => r.Id).ToArray();
-        var before = Enumerable.Range(0, random.Next(0, 12)).Select(i => new RecoveryEntry(now - (Longest * random.NextDouble()), -100 + i, Kind(random))
+        WorkerId? Someone() => random.Next(3) == 0 ? null : state.WorkerAt(random.Next(state.Workers.Length));
+        var before = Enumerable.Range(0, random.Next(0, 12)).Select(i => (Index: i, Worker: Someone())).Select(e => new RecoveryEntry(now - (Longest * random.NextDouble()), -100 + e.Index, Kind(random))
         {
-            Worker = random.Next(3) == 0 ? null : state.WorkerAt(random.Next(state.Workers.Length)),
+            Worker = e.Worker,
+            Cell = Cells.Of(state.Spec, e.Worker),
             Node = random.Next(3) == 0 ? null : $"node-{random.Next(16)}",
             Rule = rules[random.Next(rules.Length)],
             Rung = random.Next(0, 3),
             BestStep = random.Next(-1, 1000),
         }).OrderBy(e => e.At);
+        var cells = state.CellSteps;
+        for (var cell = 0; cell < 2; cell++) cells = cells.SetItem($"evaluator/{cell}", Math.Max(cells.GetValueOrDefault($"evaluator/{cell}", -1), random.Next(-1, 1200)));
         var quarantined = state.Quarantined;
         for (var i = random.Next(0, 4); i > 1; i--) quarantined = quarantined.SetItem($"node-{random.Next(16)}", new QuarantinedNode("Hang", state.StageSince, state.StageSince + TimeSpan.FromMinutes(random.Next(0, 90)), 1));
         var nodes = state.Nodes.Values.Aggregate(state.Nodes, (all, n) => all.SetItem(n.Name, n with { Labels = n.Labels.SetItem("pool", random.Next(2) == 0 ? "a" : "b") }));
@@ -105,6 +109,7 @@ public sealed class ExplainTests(ITestOutputHelper output)
             Spec = state.Spec with { Policy = policy },
             Recoveries = [.. before, .. state.Recoveries],
             BestStep = Math.Max(state.BestStep, random.Next(-1, 1200)),
+            CellSteps = cells,
             Quarantined = quarantined,
             Nodes = nodes,
             Pods = pods,

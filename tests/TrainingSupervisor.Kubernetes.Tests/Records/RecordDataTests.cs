@@ -146,7 +146,7 @@ public sealed class RecordDataTests(ITestOutputHelper output)
             History = [.. Enumerable.Range(0, Math.Min(20, workers)).Select(Plan)],
             Recoveries = [.. Enumerable.Range(0, Math.Min(50, workers)).Select(i => new RecoveryEntry(at.AddMinutes(i), i + 2, FailureKind.Killed)
             {
-                Worker = ids[i % ids.Count], Node = $"node-{i}", Rule = "Killed in role trainer", Rung = 1, Strategy = RecoveryStrategy.RecreateFailed, BestStep = i * 100L,
+                Worker = ids[i % ids.Count], Cell = $"trainer/{i}", Node = $"node-{i}", Rule = "Killed in role trainer", Rung = 1, Strategy = RecoveryStrategy.RecreateFailed, BestStep = i * 100L,
             })],
             Incarnations = System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(ids.Select(w => KeyValuePair.Create(w.ToString(), 7))),
             Retired = System.Collections.Immutable.ImmutableSortedDictionary.CreateRange(

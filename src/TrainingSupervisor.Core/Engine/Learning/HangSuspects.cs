@@ -9,7 +9,7 @@ internal sealed record HangSuspects(ImmutableArray<PodState> Behind, string Word
 {
     private const int Named = 5;
 
-    public static HangSuspects Of(IReadOnlyList<PodState> running)
+    public static HangSuspects Of(IReadOnlyList<PodState> running, string? cell = null)
     {
         // Each role counts its own steps: only within a role is anybody behind.
         var behind = ImmutableArray.CreateBuilder<PodState>();
@@ -28,7 +28,7 @@ internal sealed record HangSuspects(ImmutableArray<PodState> Behind, string Word
             if (away.Count > 0 && away.Count < last.Count) last = away;
             if (last.Count == reporting.Count)
             {
-                words.Add($"all of {role.Key} are at step {least}{Of(PhaseOf(last[0]))}, so the steps do not tell who hangs");
+                words.Add($"all of {cell ?? role.Key} are at step {least}{Of(PhaseOf(last[0]))}, so the steps do not tell who hangs");
                 continue;
             }
 

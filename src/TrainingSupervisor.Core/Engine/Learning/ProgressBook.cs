@@ -38,6 +38,21 @@ internal sealed record ProgressBook
     /// <summary>Of this attempt: the workers' own paces, by role.</summary>
     public ImmutableSortedDictionary<string, RolePace> Paces { get; init; } = ImmutableSortedDictionary<string, RolePace>.Empty;
 
+    /// <summary>Where roles have cells: how far each cell is, by name, and what those of a role have taught.</summary>
+    public ImmutableSortedDictionary<string, CellWatch> Cells { get; init; } = ImmutableSortedDictionary.Create<string, CellWatch>(StringComparer.Ordinal);
+    public ImmutableSortedDictionary<string, CellTimes> CellTimes { get; init; } = ImmutableSortedDictionary<string, CellTimes>.Empty;
+
+    /// <summary>When cells were last looked at, and when we last found that we had not run in time for that.</summary>
+    public DateTimeOffset CellsLookedAt { get; init; } = DateTimeOffset.MinValue;
+    public DateTimeOffset CellsResumed { get; init; } = DateTimeOffset.MinValue;
+
+    /// <summary>We ourselves did not run until now: no cell's silence is known.</summary>
+    public ProgressBook SpoilCells(DateTimeOffset now) => this with
+    {
+        CellsResumed = now,
+        Cells = Cells.ToImmutableSortedDictionary(c => c.Key, c => c.Value with { Steps = c.Value.Steps with { Spoiled = true } }, StringComparer.Ordinal),
+    };
+
     /// <summary>The gaps under way are no steps' times.</summary>
     public ProgressBook Spoil() => this with { Roles = Roles.ToImmutableSortedDictionary(r => r.Key, r => r.Value with { Spoiled = true }) };
 

@@ -17,6 +17,7 @@ internal static class ProgressLearner
         var next = book.Attempt == attempt ? book : Begin(draft, book, before);
         next = Phase(next, AwayPhase(before), AwayPhase(after), draft.Now);
         if (progress.Step >= 0 && !ReferenceEquals(before.Progress, progress)) next = Step(draft, next, before, after, progress);
+        next = CellLearner.See(draft, next, before, after, progress);
         if (!ReferenceEquals(book, next)) draft.Set(s => s with { Progress = next });
     }
 
@@ -36,7 +37,7 @@ internal static class ProgressLearner
     };
 
     /// <summary>What a worker says that it does instead of training; null if it trains, or has ended.</summary>
-    private static string? AwayPhase(PodState pod) =>
+    public static string? AwayPhase(PodState pod) =>
         pod.Progress is { } p && p.Attempt == pod.Target && pod.Agent?.Phase != AgentPhase.Exited && !PhaseTime.IsTraining(p.Phase) ? p.Phase : null;
 
     private static ProgressBook Phase(ProgressBook book, string? before, string? after, DateTimeOffset now)
