@@ -14,7 +14,7 @@ internal static class HangDetector
 
     public static void Run(GangDraft draft)
     {
-        var clock = HangClock.Of(draft.State);
+        var clock = HangClock.Of(draft);
         if (draft.State.Progress.Suspicion is { } old && (old.From != clock?.From || old.Attempt != draft.State.Attempt)) Drop(draft, old);
         if (clock is null || draft.State.Failures.Any(f => !f.CanWait) || draft.State.Progress.ReportedFor == clock.From) return;
         var (look, due) = Moments(draft, clock, clock.From);

@@ -407,4 +407,19 @@ public sealed class CellHangTests
         Assert.Equal("trainer/2", world.Events.OfType<RecoveryPlanned>().Last().Plan.Scope);
         Assert.Equal((GangPhase.Running, Stage.Running, 2), (world.State.Phase, world.State.Stage, world.State.Attempt));
     }
+
+    /// <summary>Its workers compile, and a step of all needs them: nobody hangs.</summary>
+    [Theory]
+    [LeavesAlone(FailureKind.Hang)]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(5)]
+    public void Step_OthersWaitForACellThatWasRestarted_HaveTheTimeOfItsFirstStep(int stepsBeforeTheyWait)
+    {
+        var gang = Trained();
+        gang.NextAttempt(Cell);
+        OthersGoOn(gang, stepsBeforeTheyWait);
+        gang.Do(250, Cell, 390);
+        Assert.Empty(gang.Found);
+    }
 }

@@ -9,8 +9,9 @@ namespace TrainingSupervisor.Engine.Learning;
 internal sealed record HangClock(DateTimeOffset From, TimeSpan Limit, Func<string> Why, string? Role, string Phase)
 {
     /// <summary>Null if this gang cannot hang, as far as anybody can tell: it is switched off, or nobody has ever reported a step.</summary>
-    public static HangClock? Of(GangState state)
+    public static HangClock? Of(GangDraft draft)
     {
+        var state = draft.State;
         var book = state.Progress;
         if (state.Spec.HangTimeout is { } timeout)
         {
@@ -33,12 +34,35 @@ internal sealed record HangClock(DateTimeOffset From, TimeSpan Limit, Func<strin
         foreach (var (name, watch) in book.Roles)
         {
             if (watch.Frontier < 0) continue;
-            var clock = new HangClock(Later(watch.LastAdvance, book.Resumed), watch.Limit(options), () => watch.Explain(options), name, "");
-            if (last is null || clock.From + clock.Limit > last.From + last.Limit) last = clock;
+            last = Latest(last, new HangClock(Later(watch.LastAdvance, book.Resumed), watch.Limit(options), () => watch.Explain(options), name, ""));
         }
 
-        return last ?? FirstStep(state, options);
+        return last is null ? FirstStep(state, options) : book.Cells.IsEmpty ? last : StartingCells(draft, options).Aggregate(last, Latest);
     }
+
+    /// <summary>A cell that was restarted by itself has the time of its first steps, and so has the gang, of which the rest may wait for it.</summary>
+    private static IEnumerable<HangClock> StartingCells(GangDraft draft, HangDetection options)
+    {
+        var book = draft.State.Progress;
+        var first = 0;
+        foreach (var role in draft.Spec.Roles)
+        {
+            var count = draft.State.CountOf(role);
+            foreach (var cell in book.Cells.Values)
+            {
+                if (cell.Role != role.Name || (cell.Index + 1) * role.CellSize > count || !book.CellTimes.TryGetValue(role.Name, out var times)) continue;
+                var pod = draft.AtRank(first + (cell.Index * role.CellSize));
+                var begun = cell.Attempt == pod.Target;
+                var watch = (begun ? cell : cell.Begin(pod.Target)).Taught(times);
+                if (watch.Advances >= options.WarmUpSteps) continue;
+                yield return new HangClock(Later(begun ? cell.Since : pod.ReleasedAt, book.Resumed), watch.Limit(options), () => watch.Explain(options), role.Name, "");
+            }
+
+            first += count;
+        }
+    }
+
+    private static HangClock Latest(HangClock? a, HangClock b) => a is null || b.From + b.Limit > a.From + a.Limit ? b : a;
 
     /// <summary>Nobody has done a step in this attempt yet; in former ones they did.</summary>
     private static HangClock? FirstStep(GangState state, HangDetection options)
