@@ -96,6 +96,9 @@ internal sealed record GangState
 
     /// <summary>The cluster's first lists are in.</summary>
     public bool Synced { get; init; }
+
+    /// <summary>What was reported from outside before that: nobody knew yet which Pods are on which nodes.</summary>
+    public ImmutableArray<Failure> EarlyReports { get; init; } = [];
     public long SaveSequence { get; init; }
     public long SavedSequence { get; init; }
 

@@ -34,7 +34,7 @@ internal static class InputReducer
             case EffectFailed failed: Failed(draft, failed); break;
             case StopRequested: draft.Set(s => s with { Stopping = true }); break;
             case GrowRequested: Grow(draft); break;
-            case FailureReported reported: OutsideReport.Take(draft, reported.Failure); break;
+            case FailureReported reported: OutsideReport.See(draft, reported.Failure); break;
             default: break;
         }
     }
