@@ -42,7 +42,7 @@ public sealed class GangHandle
     /// agents end with exit code 89, and what then becomes of them is for it to decide, so delete or suspend it first. A gang that has ended by itself
     /// is left as it is, and its result returned. While nobody is known to lead the gang, the request is kept until this process leads it again.
     /// </summary>
-    /// <param name="reason">Why, for the record.</param>
+    /// <param name="reason">Why: it is the outcome that the result and the record tell, as a line of 1,000 characters at most.</param>
     /// <param name="cancellationToken">Ends the wait. A gang that has been told to stop still does.</param>
     /// <exception cref="SupervisorException">Another process leads the gang, which the message names, or has come to lead it before it ended; or this host has been stopped.</exception>
     public Task<GangResult> StopAsync(string reason = "stopped by the launcher", CancellationToken cancellationToken = default)
