@@ -11,6 +11,7 @@ internal sealed class FakeCluster : IGangClusterFactory, IGangLeadership
 {
     private readonly Channel<Candidate> _candidates = Channel.CreateUnbounded<Candidate>();
     private volatile bool _held;
+    private volatile bool _exists;
 
     public IGangLeadership Leadership => this;
 
@@ -67,10 +68,15 @@ internal sealed class FakeCluster : IGangClusterFactory, IGangLeadership
 
     private sealed class Idle(FakeCluster owner) : IGangCluster
     {
-        public Task<GangBinding> BindAsync(GangSpec spec, string endpoint, CancellationToken cancellationToken) =>
-            owner.Refusal is { } refusal ? throw refusal : Task.FromResult(new GangBinding(owner.Record, GangSecret.Read(new V1Secret { Data = GangSecret.Create(spec, endpoint, DateTimeOffset.UtcNow) }), false));
+        public Task<GangBinding> BindAsync(GangSpec spec, string endpoint, CancellationToken cancellationToken)
+        {
+            if (owner.Refusal is { } refusal) throw refusal;
+            owner._exists = true;
+            var secret = new V1Secret { Data = GangSecret.Create(spec, endpoint, DateTimeOffset.UtcNow) };
+            return Task.FromResult(new GangBinding(owner.Record, GangSecret.Read(secret), false));
+        }
 
-        public Task<bool> ExistsAsync(GangSpec spec, CancellationToken cancellationToken) => Task.FromResult(owner.Record is not null);
+        public Task<bool> ExistsAsync(GangSpec spec, CancellationToken cancellationToken) => Task.FromResult(owner._exists);
 
         public Task WatchAsync(GangSpec spec, Action<GangInput> sink, CancellationToken cancellationToken)
         {
@@ -92,7 +98,7 @@ internal sealed class FakeCluster : IGangClusterFactory, IGangLeadership
 
         public Task DeleteGangAsync(GangSpec spec, CancellationToken cancellationToken)
         {
-            owner.Record = null;
+            (owner.Record, owner._exists) = (null, false);
             return Task.CompletedTask;
         }
 

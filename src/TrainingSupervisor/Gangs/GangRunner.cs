@@ -76,19 +76,19 @@ internal sealed class GangRunner : IAsyncDisposable
     /// <exception cref="SupervisorException">This process does not lead the gang.</exception>
     public void Post(GangInput input)
     {
-        if (!TryPost(input) && !IsOver) throw NotLeading();
+        if (!TryPost(input) && !IsOver) throw NotLeading(_standing);
     }
 
     public void Report(Failure failure)
     {
-        Check(failure);
+        ReportCheck.Run(Spec, failure);
         Post(new FailureReported(failure));
     }
 
     /// <summary>For who is heard in each process: false if this one does not lead.</summary>
     public bool TryReport(Failure failure)
     {
-        Check(failure);
+        ReportCheck.Run(Spec, failure);
         return TryPost(new FailureReported(failure));
     }
 
@@ -98,12 +98,12 @@ internal sealed class GangRunner : IAsyncDisposable
         while (!Completion.IsCompleted)
         {
             var standing = _standing;
-            if (standing.Leader is not null) throw NotLeading();
+            if (standing.Leader is not null) throw NotLeading(standing);
             standing.Loop?.TryPost(new StopRequested(reason));
             await Task.WhenAny(Completion, standing.Over).WaitAsync(cancellationToken);
         }
 
-        if (Completion.IsCanceled) throw NotLeading();
+        if (Completion.IsCanceled) throw NotLeading(_standing);
         return await Completion;
     }
 
@@ -122,27 +122,11 @@ internal sealed class GangRunner : IAsyncDisposable
         before.End();
     }
 
-    private SupervisorException NotLeading() => new($"Gang '{Spec.Name}' in namespace '{Spec.Namespace}' is not led by this process: " + (
-        _standing.Leader is { } leader ? $"{leader} holds its Lease. Ask there."
+    private SupervisorException NotLeading(Standing standing) => new($"Gang '{Spec.Name}' in namespace '{Spec.Namespace}' is not led by this process: " + (
+        standing.Leader is { } leader ? $"{leader} holds its Lease. Ask there."
         : Completion.Exception?.InnerException is { } error ? $"its supervision has ended here by an error ({error.Message}). Launch it again."
         : _lifetime.IsCancellationRequested || _disposing.IsCancellationRequested ? "the host has been stopped, and the gang goes on without it."
         : "its Lease is not held here at this moment, and nobody else is known to hold it; try again soon."));
-
-    private void Check(Failure failure)
-    {
-        // From code that may know nothing of nullability: what the gang's loop trips over would end its supervision.
-        if (failure is { Evidence: null } or { StderrTail: null } or { Diagnostics: null } or { SeenBy: null })
-        {
-            throw new ArgumentException($"A text of this {failure.Kind} is null; leave it empty if it is not known.", nameof(failure));
-        }
-
-        if (!Enum.IsDefined(failure.Kind)) throw new ArgumentException($"There is no failure of kind {failure.Kind}.", nameof(failure));
-        if (failure.Worker is { } worker && !Spec.Roles.Any(r => r.Name == worker.Role && worker.Index >= 0 && worker.Index < r.Count))
-        {
-            throw new ArgumentException(
-                $"Gang '{Spec.Name}' has no worker '{worker}'; it has {string.Join(", ", Spec.Roles.Select(r => $"{r.Name}-0 to {r.Name}-{r.Count - 1}"))}.", nameof(failure));
-        }
-    }
 
     public RecoveryPlan Explain(Failure failure)
     {
@@ -196,6 +180,8 @@ internal sealed class GangRunner : IAsyncDisposable
     {
         var endpoint = await _gateway.GetEndpointAsync(cancellationToken);
         await using var term = await _clusters.Leadership.AcquireAsync(Spec, leader => Stand(null, leader), cancellationToken);
+        // Whoever led before does not any more.
+        Stand(null, null);
         await using var cluster = _clusters.Create();
         GangBinding binding;
         try

@@ -74,13 +74,13 @@ public sealed class LaunchAgainTests : IAsyncDisposable
     public async Task LaunchAsync_SupervisionHadEndedByAnError_TakesTheGangOverAndIsHealthyAgain()
     {
         var (first, term) = await LaunchAsync();
-        _cluster.Record = new Engine.GangRecord { Phase = GangPhase.Running, Attempt = 3 };
         _cluster.Refusal = new RejectedException("not with this quota");
         term.Lose();
         (await _cluster.NextAsync()).Lead();
         await Assert.ThrowsAsync<RejectedException>(() => first.Completion.WaitAsync(Patience));
         Assert.Equal(HealthStatus.Unhealthy, await HealthAsync());
         _cluster.Refusal = null;
+        _cluster.Record = new Engine.GangRecord { Phase = GangPhase.Running, Attempt = 3 };
         var (second, _) = await LaunchAsync();
 
         Assert.InRange(second.Status.Attempt, 3, int.MaxValue);
