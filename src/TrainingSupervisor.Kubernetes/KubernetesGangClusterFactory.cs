@@ -4,7 +4,7 @@ using TrainingSupervisor.Ports;
 namespace TrainingSupervisor.Kubernetes;
 
 /// <summary>What hosting needs of this room.</summary>
-internal sealed class KubernetesGangClusterFactory
+internal sealed class KubernetesGangClusterFactory : IGangClusterFactory
 {
     private readonly k8s.Kubernetes _client;
     private readonly KubernetesOptions _options;

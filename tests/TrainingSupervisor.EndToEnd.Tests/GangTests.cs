@@ -173,6 +173,36 @@ public sealed class GangTests
         Assert.DoesNotContain((await client.CoreV1.ListNamespacedConfigMapAsync(lab.Cluster.Namespace)).Items, c => c.Metadata.Name == "gang-job");
     }
 
+    [Fact]
+    public async Task LaunchAsync_GangOfThisProcessWasStopped_RunsAnewUnderItsName()
+    {
+        await using var lab = await Lab.StartAsync(1);
+        var first = await lab.LaunchAsync(lab.Idle(1));
+        await lab.RunningAsync(first, 1);
+        var pod = (await PodsAsync(lab)).Single();
+        await first.StopAsync().WaitAsync(lab.Cluster.Patience);
+        var second = await lab.LaunchAsync(lab.Idle(1));
+        await lab.RunningAsync(second, 1);
+
+        Assert.DoesNotContain(pod, await PodsAsync(lab));
+        Assert.Equal((GangPhase.Stopped, GangPhase.Running), (first.Status.Phase, second.Status.Phase));
+    }
+
+    [Fact]
+    public async Task LaunchAsync_GangOfThisProcessHasFailed_TellsItsEndAgainUntilTheRecordIsDeleted()
+    {
+        await using var lab = await Lab.StartAsync(1);
+        var first = await lab.LaunchAsync(lab.Describe(1, 0, "no-such-program"));
+        var result = await first.WaitAsync().WaitAsync(lab.Cluster.Patience);
+        var again = await lab.LaunchAsync(lab.Idle(1));
+        Assert.Equal(result, await again.WaitAsync().WaitAsync(lab.Cluster.Patience));
+        using var client = lab.CreateClient();
+        await client.CoreV1.DeleteNamespacedConfigMapAsync("gang-job", lab.Cluster.Namespace);
+        var anew = await lab.LaunchAsync(lab.Idle(1));
+
+        await lab.RunningAsync(anew, 1);
+    }
+
     private static async Task<List<string>> PodsAsync(Lab lab)
     {
         using var client = lab.CreateClient();

@@ -86,7 +86,7 @@ public sealed class AdoptionTests
             .Select(p => new AccessRule([p.Verb], [p.Resource]) { ApiGroups = [p.Group], Namespaces = p.ClusterWide ? ["*"] : [p.Namespace] });
         var factory = fixture.Factory(fixture.Cluster.CreateToken("launcher", [.. rules]));
         using var admin = fixture.Cluster.CreateClient();
-        await using (await factory.Leadership.AcquireAsync(Spec, default))
+        await using (await factory.Leadership.AcquireAsync(Spec, _ => { }, default))
         {
             await using var cluster = factory.Create();
             await cluster.BindAsync(Spec, "https://a:1", default);

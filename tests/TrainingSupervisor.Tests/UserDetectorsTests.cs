@@ -15,7 +15,13 @@ public sealed class UserDetectorsTests
     private readonly Written _log = new();
 
     private IDisposable Watch(params IFailureDetector[] detectors) =>
-        new UserDetectors(detectors, ImmediateScheduler.Instance).Watch(Runner().Handle, _reported.Add, _log);
+        new UserDetectors(detectors, ImmediateScheduler.Instance).Watch(Runner().Handle, Take, _log);
+
+    private bool Take(Failure failure)
+    {
+        _reported.Add(failure);
+        return true;
+    }
 
     private static GangRunner Runner() => new(Spec(), null!, null!, new UserDetectors([]), TimeProvider.System, NullLogger.Instance);
 
@@ -75,7 +81,7 @@ public sealed class UserDetectorsTests
     [Fact]
     public async Task Watch_OneGivesNothingToSubscribeTo_IsLogged()
     {
-        using var watching = new UserDetectors([Detector(null!)]).Watch(Runner().Handle, _reported.Add, _log);
+        using var watching = new UserDetectors([Detector(null!)]).Watch(Runner().Handle, Take, _log);
 
         Assert.Contains("Watch", (await _log.First.Task.WaitAsync(TimeSpan.FromSeconds(10))).Message, StringComparison.Ordinal);
     }
@@ -85,19 +91,31 @@ public sealed class UserDetectorsTests
     {
         using var says = new Subject<Failure>();
         var runner = Runner();
-        var taken = 0;
-        void Report(Failure failure)
+        bool Report(Failure failure)
         {
-            runner.Report(failure);
-            taken++;
+            runner.TryReport(failure);
+            return Take(failure);
         }
 
         using var watching = new UserDetectors([Detector(says)], ImmediateScheduler.Instance).Watch(runner.Handle, Report, _log);
         says.OnNext(Sick with { Worker = new WorkerId("trainer", 2) });
         says.OnNext(Sick with { Worker = new WorkerId("trainer", 1) });
 
-        Assert.Equal(1, taken);
+        Assert.Single(_reported);
         Assert.Contains("no worker 'trainer-2'; it has trainer-0 to trainer-1", Assert.Single(_log.Lines).Exception!.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Watch_SaysSomethingWhileThisProcessDoesNotLead_IsLeftAsideAndNoError()
+    {
+        using var says = new Subject<Failure>();
+        var runner = Runner();
+        using var watching = new UserDetectors([Detector(says)], ImmediateScheduler.Instance).Watch(runner.Handle, runner.TryReport, _log);
+        says.OnNext(Sick);
+        says.OnNext(Sick);
+
+        Assert.Equal([(1007, LogLevel.Debug), (1007, LogLevel.Debug)], _log.Lines.Select(l => (l.Id, l.Level)));
+        Assert.True(says.HasObservers);
     }
 
     private sealed class Own(IObservable<Failure> says) : IFailureDetector

@@ -26,6 +26,7 @@ internal sealed class GangLoop : IAsyncDisposable
     private readonly ConcurrentDictionary<Task, byte> _calls = new();
     private readonly CancellationTokenSource _stopping = new();
     private IGangAgents? _agents;
+    private volatile bool _closed;
     private volatile GangState _state;
 
     public GangLoop(GangState state, IGangCluster cluster, TimeProvider time, Action<GangEvent> publish)
@@ -45,6 +46,17 @@ internal sealed class GangLoop : IAsyncDisposable
         if (!input.CanWait) _urgent.Writer.TryWrite(true);
     }
 
+    /// <summary>Posts it, unless nobody reads it any more: see <see cref="Close"/>.</summary>
+    public bool TryPost(GangInput input)
+    {
+        if (_closed) return false;
+        Post(input);
+        return true;
+    }
+
+    /// <summary>The gang is over, or is not led here any more.</summary>
+    public void Close() => _closed = true;
+
     /// <summary>Runs until the gang is over, or the token says that this supervisor does not lead it any more.</summary>
     /// <exception cref="RecordConflictException">Another supervisor has written the record.</exception>
     public async Task RunAsync(IGangAgents agents, CancellationToken cancellationToken)
@@ -61,6 +73,7 @@ internal sealed class GangLoop : IAsyncDisposable
         }
         finally
         {
+            Close();
             await linked.CancelAsync();
             await Task.WhenAll(new[] { watch, saving, stepping }.Select(Settled));
             // The last step may have begun some.

@@ -58,6 +58,7 @@ internal static class GangMachine
         var spec = state.Spec;
         foreach (var input in inputs) InputReducer.Apply(draft, spec.IsAdopted ? Adoption.Route(draft, input) : input);
         if (spec.IsAdopted && draft.Synced && !draft.IsOver) Adoption.Settle(draft);
+        if (draft.Synced) OutsideReport.TakeEarly(draft);
         if (draft.Synced || draft.IsOver) Reconciler.Run(draft);
         return new MachineResult(draft.ToState(), draft.Effects(), draft.NextWake) { Decided = draft.Decided };
     }

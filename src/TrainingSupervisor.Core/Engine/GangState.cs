@@ -99,6 +99,9 @@ internal sealed record GangState
 
     /// <summary>The cluster's first lists are in.</summary>
     public bool Synced { get; init; }
+
+    /// <summary>What was reported from outside before that: nobody knew yet which Pods are on which nodes.</summary>
+    public ImmutableArray<Failure> EarlyReports { get; init; } = [];
     public long SaveSequence { get; init; }
     public long SavedSequence { get; init; }
 
@@ -115,7 +118,9 @@ internal sealed record GangState
     /// <summary>The last attempt in which a worker of some cell got another Pod; 0 if the others need not be told.</summary>
     public int RosterAttempt { get; init; }
     public string? Outcome { get; init; }
-    public bool Stopping { get; init; }
+
+    /// <summary>Why the gang is to stop; null while it is not.</summary>
+    public string? StopReason { get; init; }
 
     /// <summary>Of an adopted gang: Pods have taken places that the record does not know of yet.</summary>
     public bool PodsUnsaved { get; init; }

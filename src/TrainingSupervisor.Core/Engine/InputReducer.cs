@@ -32,9 +32,9 @@ internal static class InputReducer
                 draft.Set(s => s.Timing is { ReleaseSent: null } t ? s with { Timing = t with { ReleaseSent = draft.Now } } : s);
                 break;
             case EffectFailed failed: Failed(draft, failed); break;
-            case StopRequested: draft.Set(s => s with { Stopping = true }); break;
+            case StopRequested stop: draft.Set(s => s with { StopReason = s.StopReason ?? ReportedFailure.Line(stop.Reason) }); break;
             case GrowRequested: Grow(draft); break;
-            case FailureReported reported: OutsideReport.Take(draft, reported.Failure); break;
+            case FailureReported reported: OutsideReport.See(draft, reported.Failure); break;
             default: break;
         }
     }

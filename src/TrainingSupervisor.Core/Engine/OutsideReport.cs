@@ -6,7 +6,21 @@ internal static class OutsideReport
     /// <summary>As much as the agents keep of a worker's stderr and of a command's output.</summary>
     private const int LongestTail = 4096, LongestOutput = 16384;
 
-    public static void Take(GangDraft draft, Failure failure)
+    /// <summary>It is taken once it can be told whom it concerns.</summary>
+    public static void See(GangDraft draft, Failure failure)
+    {
+        if (draft.Synced) Take(draft, failure);
+        else draft.Set(s => s with { EarlyReports = s.EarlyReports.Add(Fit(failure)) });
+    }
+
+    public static void TakeEarly(GangDraft draft)
+    {
+        if (draft.State.EarlyReports is not { IsEmpty: false } early) return;
+        draft.Set(s => s with { EarlyReports = [] });
+        foreach (var failure in early) Take(draft, failure);
+    }
+
+    private static void Take(GangDraft draft, Failure failure)
     {
         // Its clock may be ahead of ours, and nothing has happened that is yet to come.
         failure = Fit(failure) with { At = failure.At < draft.Now ? failure.At : draft.Now };

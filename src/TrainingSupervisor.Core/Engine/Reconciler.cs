@@ -8,7 +8,7 @@ internal static class Reconciler
 {
     public static void Run(GangDraft draft)
     {
-        if (draft.State is { Stopping: true, IsOver: false }) End(draft, GangPhase.Stopped, "stopped on request");
+        if (draft.State is { StopReason: { } reason, IsOver: false }) End(draft, GangPhase.Stopped, reason);
         if (!draft.IsOver)
         {
             Quarantine.Run(draft);

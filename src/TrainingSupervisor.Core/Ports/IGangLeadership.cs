@@ -4,7 +4,10 @@ namespace TrainingSupervisor.Ports;
 internal interface IGangLeadership
 {
     /// <summary>Waits until this process leads the gang. The term is one higher than that of the leader before.</summary>
-    Task<IGangTerm> AcquireAsync(GangSpec spec, CancellationToken cancellationToken);
+    /// <param name="spec">The gang.</param>
+    /// <param name="waiting">Told at each look whose end is waited for; null while nobody is known to lead.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    Task<IGangTerm> AcquireAsync(GangSpec spec, Action<string?> waiting, CancellationToken cancellationToken);
 }
 
 /// <summary>A term of leadership; disposing gives it up at once.</summary>

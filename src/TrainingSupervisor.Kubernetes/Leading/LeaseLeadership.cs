@@ -22,7 +22,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls patient, ApiC
     // Nothing is lost while a server that has not answered yet is given time.
     private ApiCalls Calls => urgent.HasWorked ? urgent : patient;
 
-    public async Task<IGangTerm> AcquireAsync(GangSpec spec, CancellationToken cancellationToken)
+    public async Task<IGangTerm> AcquireAsync(GangSpec spec, Action<string?> waiting, CancellationToken cancellationToken)
     {
         string? seen = null;
         var since = time.GetTimestamp();
@@ -43,6 +43,7 @@ internal sealed class LeaseLeadership(IKubernetes client, ApiCalls patient, ApiC
                         continue;
                     }
 
+                    waiting(string.IsNullOrEmpty(lease.Spec.HolderIdentity) ? null : lease.Spec.HolderIdentity);
                     if (!told) Log.WaitingToLead(log, spec.Name, lease.Spec.HolderIdentity ?? "(nobody yet)");
                     told = true;
                 }

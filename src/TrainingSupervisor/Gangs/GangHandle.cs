@@ -39,14 +39,16 @@ public sealed class GangHandle
 
     /// <summary>
     /// Ends the workers and deletes the gang with all that belongs to it. Returns when that is done. Adopted Pods belong to their controller: their
-    /// agents end with exit code 89, and what then becomes of them is for it to decide, so delete or suspend it first.
+    /// agents end with exit code 89, and what then becomes of them is for it to decide, so delete or suspend it first. A gang that has ended by itself
+    /// is left as it is, and its result returned. While nobody is known to lead the gang, the request is kept until this process leads it again.
     /// </summary>
-    /// <param name="reason">Why, for the record.</param>
-    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <param name="reason">Why: it is the outcome that the result and the record tell, as a line of 1,000 characters at most.</param>
+    /// <param name="cancellationToken">Ends the wait. A gang that has been told to stop still does.</param>
+    /// <exception cref="SupervisorException">Another process leads the gang, which the message names, or has come to lead it before it ended; or this host has been stopped.</exception>
     public Task<GangResult> StopAsync(string reason = "stopped by the launcher", CancellationToken cancellationToken = default)
     {
-        _runner.Post(new Engine.StopRequested(reason));
-        return WaitAsync(cancellationToken);
+        ArgumentNullException.ThrowIfNull(reason);
+        return _runner.StopAsync(reason, cancellationToken);
     }
 
     /// <summary>What the supervisor would do about this failure now, and why, without doing anything. The same code decides in earnest.</summary>
@@ -59,13 +61,15 @@ public sealed class GangHandle
 
     /// <summary>
     /// Asks for the workers that a shrunk gang does without (<see cref="RoleBuilder.WithMinWorkers"/>). The gang is interrupted once as many spares
-    /// wait at the barrier as make a step upwards, and not before. Without effect on a gang that has all its workers.
+    /// wait at the barrier as make a step upwards, and not before. Without effect on a gang that has all its workers, or has ended.
     /// </summary>
+    /// <exception cref="SupervisorException">This process does not lead the gang; the message says who does, if that is known.</exception>
     public void RequestGrow() => _runner.Post(new Engine.GrowRequested());
 
     /// <summary>
     /// Reports a failure that something else has noticed, a health system for example. It is answered by the policy like any other. An
-    /// <see cref="IFailureDetector"/> does this for every gang.
+    /// <see cref="IFailureDetector"/> does this for every gang, in whichever process leads it. Without effect on a gang that has ended. What has been
+    /// taken is told by <see cref="Events"/>, as a failure or a notice; repeat it if this process loses the gang before that.
     /// </summary>
     /// <param name="failure">
     /// The failure, with what is known of where: the Pod, the worker, or only the node, which stands for every worker on it. Without any of these it
@@ -73,6 +77,7 @@ public sealed class GangHandle
     /// that the library finds itself: a line of 1,000 characters as evidence, the last 4,096 of stderr.
     /// </param>
     /// <exception cref="ArgumentException">The gang has no such worker, there is no such kind, or a text is null.</exception>
+    /// <exception cref="SupervisorException">This process does not lead the gang; the message says who does, if that is known.</exception>
     public void ReportFailure(Failure failure)
     {
         ArgumentNullException.ThrowIfNull(failure);

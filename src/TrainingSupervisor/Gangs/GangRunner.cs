@@ -3,7 +3,6 @@ using System.Reactive.Subjects;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using TrainingSupervisor.Engine;
-using TrainingSupervisor.Kubernetes;
 using TrainingSupervisor.Ports;
 
 namespace TrainingSupervisor;
@@ -14,7 +13,7 @@ internal sealed class GangRunner : IAsyncDisposable
     /// <summary>Before the gang is taken over once more, when the cluster failed us.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
-    private readonly KubernetesGangClusterFactory _clusters;
+    private readonly IGangClusterFactory _clusters;
     private readonly IAgentGateway _gateway;
     private readonly UserDetectors _detectors;
     private readonly TimeProvider _time;
@@ -25,10 +24,15 @@ internal sealed class GangRunner : IAsyncDisposable
     private readonly TaskCompletionSource _bound = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<GangResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _disposing = new();
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile Standing _standing = new(null, null);
+
+    /// <summary>That of the last term, when there is none now: what it saw last is still told.</summary>
     private volatile GangLoop? _loop;
+    private CancellationToken _lifetime;
     private Task _running = Task.CompletedTask;
 
-    public GangRunner(GangSpec spec, KubernetesGangClusterFactory clusters, IAgentGateway gateway, UserDetectors detectors, TimeProvider time, ILogger log)
+    public GangRunner(GangSpec spec, IGangClusterFactory clusters, IAgentGateway gateway, UserDetectors detectors, TimeProvider time, ILogger log)
     {
         Spec = spec;
         _clusters = clusters;
@@ -42,7 +46,7 @@ internal sealed class GangRunner : IAsyncDisposable
 
     public GangSpec Spec { get; }
     public GangHandle Handle { get; }
-    public bool IsLeading { get; private set; }
+    public bool IsLeading => _standing.Loop is not null;
     public IObservable<GangEvent> Events => _subject;
     public Task<GangResult> Completion => _completion.Task;
 
@@ -63,29 +67,66 @@ internal sealed class GangRunner : IAsyncDisposable
     /// <summary>Returns when this process leads the gang; throws what kept it from that.</summary>
     public async Task StartAsync(CancellationToken lifetime, CancellationToken cancellationToken)
     {
+        _lifetime = lifetime;
         _running = RunAsync(lifetime);
         await _bound.Task.WaitAsync(cancellationToken);
     }
 
-    public void Post(GangInput input) => _loop?.Post(input);
+    /// <summary>For what has no meaning once the gang is over.</summary>
+    /// <exception cref="SupervisorException">This process does not lead the gang.</exception>
+    public void Post(GangInput input)
+    {
+        if (!TryPost(input) && !IsOver) throw NotLeading(_standing);
+    }
 
     public void Report(Failure failure)
     {
-        // From code that may know nothing of nullability: what the gang's loop trips over would end its supervision.
-        if (failure is { Evidence: null } or { StderrTail: null } or { Diagnostics: null } or { SeenBy: null })
-        {
-            throw new ArgumentException($"A text of this {failure.Kind} is null; leave it empty if it is not known.", nameof(failure));
-        }
-
-        if (!Enum.IsDefined(failure.Kind)) throw new ArgumentException($"There is no failure of kind {failure.Kind}.", nameof(failure));
-        if (failure.Worker is { } worker && !Spec.Roles.Any(r => r.Name == worker.Role && worker.Index >= 0 && worker.Index < r.Count))
-        {
-            throw new ArgumentException(
-                $"Gang '{Spec.Name}' has no worker '{worker}'; it has {string.Join(", ", Spec.Roles.Select(r => $"{r.Name}-0 to {r.Name}-{r.Count - 1}"))}.", nameof(failure));
-        }
-
+        ReportCheck.Run(Spec, failure);
         Post(new FailureReported(failure));
     }
+
+    /// <summary>For who is heard in each process: false if this one does not lead.</summary>
+    public bool TryReport(Failure failure)
+    {
+        ReportCheck.Run(Spec, failure);
+        return TryPost(new FailureReported(failure));
+    }
+
+    /// <summary>Asks in each term anew: a term may end before the gang does.</summary>
+    public async Task<GangResult> StopAsync(string reason, CancellationToken cancellationToken)
+    {
+        while (!Completion.IsCompleted)
+        {
+            var standing = _standing;
+            if (standing.Leader is not null) throw NotLeading(standing);
+            standing.Loop?.TryPost(new StopRequested(reason));
+            await Task.WhenAny(Completion, standing.Over).WaitAsync(cancellationToken);
+        }
+
+        if (Completion.IsCanceled) throw NotLeading(_standing);
+        return await Completion;
+    }
+
+    /// <summary>Waits until this process has given up all that it had to lead the gang.</summary>
+    public Task LeftAsync(CancellationToken cancellationToken) => _left.Task.WaitAsync(cancellationToken);
+
+    private bool IsOver => Completion.IsCompletedSuccessfully || _loop?.State.Stage == Stage.Ended;
+
+    private bool TryPost(GangInput input) => _standing.Loop?.TryPost(input) == true;
+
+    private void Stand(GangLoop? loop, string? leader)
+    {
+        var before = _standing;
+        if (before.Loop == loop && before.Leader == leader) return;
+        _standing = new Standing(loop, leader);
+        before.End();
+    }
+
+    private SupervisorException NotLeading(Standing standing) => new($"Gang '{Spec.Name}' in namespace '{Spec.Namespace}' is not led by this process: " + (
+        standing.Leader is { } leader ? $"{leader} holds its Lease. Ask there."
+        : Completion.Exception?.InnerException is { } error ? $"its supervision has ended here by an error ({error.Message}). Launch it again."
+        : _lifetime.IsCancellationRequested || _disposing.IsCancellationRequested ? "the host has been stopped, and the gang goes on without it."
+        : "its Lease is not held here at this moment, and nobody else is known to hold it; try again soon."));
 
     public RecoveryPlan Explain(Failure failure)
     {
@@ -97,6 +138,8 @@ internal sealed class GangRunner : IAsyncDisposable
     {
         if (!_disposing.IsCancellationRequested) await _disposing.CancelAsync();
         await _running;
+        // Also of one that was never started.
+        _telemetry.Dispose();
     }
 
     private async Task RunAsync(CancellationToken lifetime)
@@ -126,6 +169,7 @@ internal sealed class GangRunner : IAsyncDisposable
         }
         finally
         {
+            _left.TrySetResult();
             _events.Writer.TryComplete();
             await pump;
             _telemetry.Dispose();
@@ -135,7 +179,9 @@ internal sealed class GangRunner : IAsyncDisposable
     private async Task<bool> LeadAsync(CancellationToken cancellationToken)
     {
         var endpoint = await _gateway.GetEndpointAsync(cancellationToken);
-        await using var term = await _clusters.Leadership.AcquireAsync(Spec, cancellationToken);
+        await using var term = await _clusters.Leadership.AcquireAsync(Spec, leader => Stand(null, leader), cancellationToken);
+        // Whoever led before does not any more.
+        Stand(null, null);
         await using var cluster = _clusters.Create();
         GangBinding binding;
         try
@@ -164,11 +210,13 @@ internal sealed class GangRunner : IAsyncDisposable
 
         await using var loop = new GangLoop(state, cluster, _time, e => _events.Writer.TryWrite(e));
         await using var agents = _gateway.Serve(Spec, term.Term, binding.Credentials, loop.Post);
-        _loop = loop;
-        IsLeading = true;
-        _bound.TrySetResult();
-        using var watching = _detectors.Watch(Handle, Report, _log);
         using var lead = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, term.Lost);
+        // At once, and not when all has been put down: what is said from here on would be lost.
+        await using var closing = lead.Token.Register(loop.Close);
+        _loop = loop;
+        Stand(loop, null);
+        _bound.TrySetResult();
+        using var watching = _detectors.Watch(Handle, TryReport, _log);
         try
         {
             await loop.RunAsync(agents, lead.Token);
@@ -185,7 +233,7 @@ internal sealed class GangRunner : IAsyncDisposable
         }
         finally
         {
-            IsLeading = false;
+            Stand(null, null);
         }
 
         var end = loop.State;

@@ -11,7 +11,10 @@ internal sealed class UserDetectors(IEnumerable<IFailureDetector> detectors, ISc
     private readonly IFailureDetector[] _detectors = [.. detectors];
 
     /// <summary>All of them watch this gang until that is disposed.</summary>
-    public IDisposable Watch(GangHandle gang, Action<Failure> report, ILogger log) => new CompositeDisposable(_detectors.Select(detector =>
+    /// <param name="gang">The gang.</param>
+    /// <param name="report">Takes what they say; false while this process does not lead: then the leader's own detector says it there.</param>
+    /// <param name="log">Where their mistakes go.</param>
+    public IDisposable Watch(GangHandle gang, Func<Failure, bool> report, ILogger log) => new CompositeDisposable(_detectors.Select(detector =>
     {
         var name = detector.GetType().Name;
         void Failed(Exception e) => Log.DetectorFailed(log, e, gang.Name, name);
@@ -20,7 +23,7 @@ internal sealed class UserDetectors(IEnumerable<IFailureDetector> detectors, ISc
             {
                 try
                 {
-                    report(failure.SeenBy.Length > 0 ? failure : failure with { SeenBy = name });
+                    if (!report(failure.SeenBy.Length > 0 ? failure : failure with { SeenBy = name })) Log.ReportLeftAside(log, gang.Name, name);
                 }
                 catch (Exception e)
                 {

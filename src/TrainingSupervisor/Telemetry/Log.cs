@@ -19,6 +19,9 @@ internal static partial class Log
     [LoggerMessage(1006, LogLevel.Error, "Gang {Gang}: failure detector {Detector} failed")]
     public static partial void DetectorFailed(ILogger logger, Exception exception, string gang, string detector);
 
+    [LoggerMessage(1007, LogLevel.Debug, "Gang {Gang}: what failure detector {Detector} says is left aside, since the gang is not led here now")]
+    public static partial void ReportLeftAside(ILogger logger, string gang, string detector);
+
     [LoggerMessage(1010, LogLevel.Information, "Gang {Gang}: {Phase}, attempt {Attempt}: {Reason}")]
     public static partial void Phase(ILogger logger, string gang, GangPhase phase, int attempt, string reason);
 

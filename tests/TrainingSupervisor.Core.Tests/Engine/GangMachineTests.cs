@@ -168,9 +168,9 @@ public sealed class GangMachineTests
     public void Step_StopRequested_StopsAndDeletesTheGang()
     {
         var world = Started();
-        var result = GangMachine.Step(world.State, [new StopRequested("test")], world.Now);
-        Assert.Equal(GangPhase.Stopped, result.State.Phase);
-        Assert.Contains(result.Effects, e => e is SaveRecord { Record.Phase: GangPhase.Stopped });
+        var result = GangMachine.Step(world.State, [new StopRequested("out of budget"), new StopRequested("again")], world.Now);
+        Assert.Equal((GangPhase.Stopped, "out of budget"), (result.State.Phase, result.State.Outcome));
+        Assert.Contains(result.Effects, e => e is SaveRecord { Record: { Phase: GangPhase.Stopped, Outcome: "out of budget" } });
     }
 
     [Theory]

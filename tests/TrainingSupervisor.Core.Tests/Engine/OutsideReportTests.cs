@@ -58,6 +58,24 @@ public sealed class OutsideReportTests
     }
 
     [Fact]
+    public void Report_BeforeANewSupervisorHasSeenThePods_IsKeptUntilThen()
+    {
+        var world = Started();
+        var sick = world.PodOf(2);
+        sick.Faulty = true;
+        world.ApiOutage(2000);
+        world.CrashSupervisor(10);
+        world.Run(TimeSpan.FromMilliseconds(12));
+        Assert.False(world.State.Synced);
+        world.Report(Of(world, FailureKind.NodeUnhealthy) with { Node = sick.Node!.Name });
+        world.Run(TimeSpan.FromSeconds(20));
+
+        Assert.Equal((Stage.Running, 2), (world.State.Stage, world.State.Attempt));
+        Assert.Equal((sick.Name, new WorkerId("trainer", 2)), (world.State.Plan!.Cause!.Pod, world.State.Plan.Cause.Worker!.Value));
+        Assert.Single(world.Events.OfType<RecoveryPlanned>());
+    }
+
+    [Fact]
     public void Report_ConcernsNobody_IsLeftAsideAndExplained()
     {
         var world = Started();

@@ -118,7 +118,7 @@ public sealed class PermissionsTests
     {
         using var admin = fixture.Cluster.CreateClient();
         var factory = fixture.Factory(token);
-        await using (var term = await factory.Leadership.AcquireAsync(Fixture.Spec, default))
+        await using (var term = await factory.Leadership.AcquireAsync(Fixture.Spec, _ => { }, default))
         {
             await using var cluster = factory.Create();
             await cluster.BindAsync(Fixture.Spec, "https://a:1", default);

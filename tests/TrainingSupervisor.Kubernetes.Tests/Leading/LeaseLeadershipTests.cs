@@ -37,7 +37,8 @@ public sealed class LeaseLeadershipTests : IAsyncLifetime
         var ahead = new TestClock();
         ahead.Advance(TimeSpan.FromDays(365));
         await using var first = await AcquireAsync(_clock);
-        var waiting = AcquireAsync(ahead);
+        var told = new List<string?>();
+        var waiting = Factory(ahead).AcquireAsync(Fixture.Spec, told.Add, default);
         for (var i = 0; i < 4; i++)
         {
             await ahead.ArmedAsync(Look, Look);
@@ -46,6 +47,7 @@ public sealed class LeaseLeadershipTests : IAsyncLifetime
         }
 
         Assert.False(waiting.IsCompleted);
+        Assert.Equal((await ReadAsync()).Spec.HolderIdentity, Assert.Single(told.Distinct()));
         await first.DisposeAsync();
         await using var second = await MoveUntilAsync(waiting, ahead);
         Assert.True(second.Term > first.Term);
@@ -119,10 +121,10 @@ public sealed class LeaseLeadershipTests : IAsyncLifetime
     public async Task Acquire_ServerAwayAfterItWorked_WaitsForIt()
     {
         var factory = Factory(_clock);
-        var first = await factory.AcquireAsync(Fixture.Spec, default);
+        var first = await factory.AcquireAsync(Fixture.Spec, _ => { }, default);
         await first.DisposeAsync();
         await _fixture.Cluster.Api.StopServerAsync();
-        var again = factory.AcquireAsync(Fixture.Spec, default);
+        var again = factory.AcquireAsync(Fixture.Spec, _ => { }, default);
         for (var i = 0; i < 3; i++) await MoveAsync(_clock, Look);
         Assert.False(again.IsCompleted);
         await _fixture.Cluster.Api.StartServerAsync();
@@ -155,7 +157,7 @@ public sealed class LeaseLeadershipTests : IAsyncLifetime
         var factory = _fixture.Factory(configure: o => (o.MaxConcurrentRequests, o.LeaseDuration) = (2, TimeSpan.FromSeconds(15)), time: _clock);
         await using var cluster = factory.Create();
         await cluster.BindAsync(Fixture.Spec, "https://a:1", default);
-        await using var term = await MoveUntilAsync(factory.Leadership.AcquireAsync(Fixture.Spec, default), _clock);
+        await using var term = await MoveUntilAsync(factory.Leadership.AcquireAsync(Fixture.Spec, _ => { }, default), _clock);
         using var held = _fixture.Cluster.Api.DelayRequests(TimeSpan.FromMinutes(5), r => r.Resource == "pods", count: 2);
         using var stop = new CancellationTokenSource();
         var creating = Enumerable.Range(0, 3).Select(i => cluster.CreatePodAsync(
@@ -170,7 +172,7 @@ public sealed class LeaseLeadershipTests : IAsyncLifetime
 
     private IGangLeadership Factory(TestClock clock) => _fixture.Factory(configure: o => o.LeaseDuration = TimeSpan.FromSeconds(15), time: clock).Leadership;
 
-    private Task<IGangTerm> AcquireAsync(TestClock clock) => Factory(clock).AcquireAsync(Fixture.Spec, default);
+    private Task<IGangTerm> AcquireAsync(TestClock clock) => Factory(clock).AcquireAsync(Fixture.Spec, _ => { }, default);
 
     private Task<V1Lease> ReadAsync() => _client.CoordinationV1.ReadNamespacedLeaseAsync("gang-llm", "default");
 
