@@ -391,8 +391,10 @@ internal sealed class AgentRunner : IDisposable
     private void FoundOnStderr(int attempt, string words)
     {
         // The end of a worker says more than its last words.
-        if (_machine.Attempt == attempt && _worker is { HasEnded: false })
-            FoundUnhealthy(_progress.SetPattern(words));
+        if (_machine.Attempt != attempt || _worker is not { HasEnded: false })
+            return;
+        _progress.AddPattern(words);
+        SayProgress();
     }
 
     private void FoundUnhealthy(bool news)

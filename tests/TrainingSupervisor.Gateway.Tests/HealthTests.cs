@@ -88,6 +88,23 @@ public sealed class HealthTests
         Assert.Equal(("bad", (UnhealthySource)source), (seen.Unhealthy, seen.UnhealthyBy));
     }
 
+    [Fact]
+    public async Task Progress_UnhealthyForSeveralReasons_NamesThem()
+    {
+        await using var gateway = await GatewayFixture.StartAsync();
+        await using var gang = gateway.Serve();
+        await using var agent = await gang.JoinAsync("a");
+        var progress = new Progress { Attempt = 1, Unhealthy = "bad", UnhealthyBy = Progress.Types.UnhealthyBy.LogPattern };
+        progress.Others.Add(new Progress.Types.Ailment { Words = "" });
+        for (var i = 0; i < 1000; i++) progress.Others.Add(new Progress.Types.Ailment { Words = $"worse {i}", By = Progress.Types.UnhealthyBy.HealthCommand });
+
+        await agent.SayAsync(new AgentMessage { Progress = progress });
+
+        var others = (await gang.Sink.NextAsync<ProgressSeen>()).Progress.Others;
+        Assert.Equal(15, others.Length);
+        Assert.Equal(new Ailment("worse 0", UnhealthySource.HealthCommand), others[0]);
+    }
+
     private static async Task<Welcome> WelcomeAsync(ServedGang gang, string role)
     {
         await using var agent = gang.Agent();

@@ -16,19 +16,24 @@ internal static class ExitDetector
             return Classify(pod, exit);
         }
 
-        if (draft.State.Stage != Stage.Running) return null;
-        return agent.Phase == AgentPhase.Running && pod.Progress is { Unhealthy.Length: > 0 } p && p.Attempt == attempt
-            ? Unhealthy(pod, p, draft.Now)
-            : null;
+        return Said(draft, pod) is { Unhealthy.Length: > 0 } said ? Unhealthy(pod, new Ailment(said.Unhealthy, said.UnhealthyBy), draft.Now) : null;
     }
 
-    private static Failure Unhealthy(PodState pod, ProgressObservation progress, DateTimeOffset now)
+    /// <summary>What else its agent says of its health: the policy may ignore what is said first.</summary>
+    public static IEnumerable<Failure> Others(GangDraft draft, PodState pod) =>
+        Said(draft, pod) is { Others: { IsEmpty: false } others } ? others.Select(o => Unhealthy(pod, o, draft.Now)) : [];
+
+    /// <summary>The last word of a worker that runs in the gang's attempt.</summary>
+    private static ProgressObservation? Said(GangDraft draft, PodState pod) =>
+        draft.State.Stage == Stage.Running && pod is { Connected: true, Agent.Phase: AgentPhase.Running, Progress: { } said } && said.Attempt == pod.Target ? said : null;
+
+    private static Failure Unhealthy(PodState pod, Ailment ailment, DateTimeOffset now)
     {
-        var (evidence, seenBy) = progress.UnhealthyBy switch
+        var (evidence, seenBy) = ailment.By switch
         {
-            UnhealthySource.HealthCommand => ($"the health command {progress.Unhealthy}", "health command"),
-            UnhealthySource.LogPattern => ($"on its stderr: {progress.Unhealthy}", "log pattern"),
-            _ => ($"the worker says: {progress.Unhealthy}", "worker"),
+            UnhealthySource.HealthCommand => ($"the health command {ailment.Words}", "health command"),
+            UnhealthySource.LogPattern => ($"on its stderr: {ailment.Words}", "log pattern"),
+            _ => ($"the worker says: {ailment.Words}", "worker"),
         };
         return FailureDetector.Of(pod, FailureKind.HealthCheckFailed, evidence, now, seenBy);
     }

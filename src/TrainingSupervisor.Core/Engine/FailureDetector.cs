@@ -12,7 +12,8 @@ internal static class FailureDetector
         {
             var pod = draft.AtRank(rank);
             if (pod.Finished(pod.Target)) continue;
-            _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
+            _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || ExitDetector.Others(draft, pod).Any(f => Tells(draft, pod, f))
+                || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
                 || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
                 || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod))
                 || Tells(draft, pod, NodeDetector.GoingOf(draft, pod));

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace TrainingSupervisor.Observations;
 
 internal enum AgentPhase
@@ -47,7 +49,13 @@ internal sealed record ProgressObservation(int Attempt, long Step, long Checkpoi
 
     /// <summary>Who found it unhealthy.</summary>
     public UnhealthySource UnhealthyBy { get; init; }
+
+    /// <summary>What else makes it unhealthy.</summary>
+    public ImmutableArray<Ailment> Others { get; init; } = [];
 }
+
+/// <summary>Why a worker is unhealthy, and who has found that.</summary>
+internal sealed record Ailment(string Words, UnhealthySource By);
 
 internal enum UnhealthySource
 {

@@ -271,6 +271,22 @@ public sealed class PolicyInMachineTests
     }
 
     [Fact]
+    public void Step_SeveralWordsAtOnceAndTheFirstIsIgnored_TheOthersAreHeard()
+    {
+        var world = Started(p => p.OnLog("NCCL WARN", RecoveryStrategy.Ignore));
+        var pod = world.PodOf(2);
+        world.Tell(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, 3, -1, "", "NCCL WARN slow")
+        {
+            UnhealthyBy = UnhealthySource.LogPattern,
+            Others = [new Ailment("NCCL WARN slower", UnhealthySource.LogPattern), new Ailment("CUDA error", UnhealthySource.LogPattern), new Ailment("'check' has failed", UnhealthySource.HealthCommand)],
+        }));
+        world.Run(Soon);
+
+        Assert.Equal((2, Stage.Running), (world.State.Attempt, world.State.Stage));
+        Assert.Equal("on its stderr: CUDA error", Assert.Single(world.Events.OfType<RecoveryPlanned>().Last().Plan.Failures).Evidence);
+    }
+
+    [Fact]
     public void Step_ManyLinesThatARuleIgnores_AreToldOnceAndHideNoOtherOfTheKind()
     {
         var world = Started(p => p.OnLog("NCCL WARN", RecoveryStrategy.Ignore));
