@@ -10,6 +10,9 @@ internal static class Reports
     /// <summary>Our agent names at most nine.</summary>
     private const int MostAilments = 16;
 
+    /// <summary>A hundred years.</summary>
+    private const long LongestMs = 100L * 365 * 24 * 3600 * 1000;
+
     public static AgentSeen Seen(AgentConnection connection, AgentState state, DateTimeOffset now)
     {
         var hello = connection.Hello;
@@ -29,7 +32,7 @@ internal static class Reports
             // Whatever else it is, NaN included, is no time.
             OwnSeconds = p.HasOwnSeconds && p.OwnSeconds >= 0 && double.IsFinite(p.OwnSeconds) ? p.OwnSeconds : null,
             UnhealthyBy = SourceOf(p.UnhealthyBy),
-            Others = [.. p.Others.Take(MostAilments).Where(o => o.Words.Length > 0).Select(o => new Ailment(o.Words, SourceOf(o.By)))],
+            Others = p.Others.Count == 0 ? [] : [.. p.Others.Take(MostAilments).Where(o => o.Words.Length > 0).Select(o => new Ailment(o.Words, SourceOf(o.By)))],
         });
 
     private static UnhealthySource SourceOf(Progress.Types.UnhealthyBy by) => by switch
@@ -62,6 +65,7 @@ internal static class Reports
         StderrTail = exit.StderrTail,
         NotStarted = exit.NotStarted,
         OutOfMemory = exit.OutOfMemory,
+        OomKillBefore = exit.OomKillBeforeMs is > 0 and <= LongestMs ? TimeSpan.FromMilliseconds(exit.OomKillBeforeMs) : null,
         PodEnding = exit.PodEnding,
         Started = clock.Correct(exit.StartedUnixMs, now),
         Ended = clock.Correct(exit.EndedUnixMs, now),

@@ -15,6 +15,8 @@ internal sealed class ProgressTracker(Action<string> log)
 
     internal bool SaidAnything { get; private set; }
 
+    internal long Step => _now.Step;
+
     internal void Reset(int attempt)
     {
         _now = new Protocol.Progress { Attempt = attempt, Step = -1, Checkpoint = -1 };

@@ -1,4 +1,5 @@
 using TrainingSupervisor.Observations;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
 
@@ -44,8 +45,8 @@ internal static class ExitDetector
         {
             { NotStarted: true } => (FailureKind.StartError, $"the command cannot be started: {exit.StderrTail}"),
             { OutOfMemory: true } => (FailureKind.OutOfMemory, $"the kernel's OOM killer ended it or a child of it, {Words(exit)}; {MemoryLimit.Of(pod.Pod, pod.Pod?.WorkerContainer)}"),
-            { Signal: > 0 } => (FailureKind.Killed, Words(exit)),
-            _ => (FailureKind.ApplicationError, Words(exit)),
+            { Signal: > 0 } => (FailureKind.Killed, $"{Words(exit)}{KillBefore(exit)}"),
+            _ => (FailureKind.ApplicationError, $"{Words(exit)}{KillBefore(exit)}"),
         };
         return FailureDetector.Of(pod, kind, evidence, exit.Ended, "agent") with
         {
@@ -78,6 +79,14 @@ internal static class ExitDetector
 
     // A shell or a launcher ends with 128 + signal when a signal has ended what it has started.
     private static string OfAChild(int code) => code > 128 && SignalName(code - 128) is { Length: > 0 } name ? $" = 128 + {code - 128}{name}" : "";
+
+    // Too long ago to be the reason, and yet what somebody who looks for one wants to know.
+    private static string KillBefore(WorkerExit exit) => exit.OomKillBefore is { } before
+        ? $"; the kernel's OOM killer ended a process of its container {DurationText.Write(Rounded(before))} before"
+        : "";
+
+    private static TimeSpan Rounded(TimeSpan time) =>
+        time >= TimeSpan.FromHours(1) ? TimeSpan.FromMinutes(Math.Floor(time.TotalMinutes)) : TimeSpan.FromSeconds(Math.Ceiling(time.TotalSeconds));
 
     private static string Words(WorkerExit exit) =>
         (exit.Signal > 0 ? $"ended by signal {exit.Signal}{SignalName(exit.Signal)}" : $"exit code {exit.Code}{OfAChild(exit.Code)}") + LastLine(exit.StderrTail);

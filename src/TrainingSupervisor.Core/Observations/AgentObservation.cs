@@ -32,6 +32,9 @@ internal sealed record WorkerExit
     public bool NotStarted { get; init; }
     public bool OutOfMemory { get; init; }
 
+    /// <summary>So long before its end the OOM killer struck in its container, and it went on; null if it did not, or its end is by that.</summary>
+    public TimeSpan? OomKillBefore { get; init; }
+
     /// <summary>It ended on the SIGTERM with which its Pod is ended: why that is done, the Pod tells.</summary>
     public bool PodEnding { get; init; }
     public DateTimeOffset Started { get; init; }
