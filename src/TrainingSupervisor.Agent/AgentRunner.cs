@@ -380,10 +380,16 @@ internal sealed class AgentRunner : IDisposable
     /// <summary>Its tree is being ended, and with it whatever is started beside it.</summary>
     private bool WorkerIsEnding => _worker is { HasEnded: true };
 
-    private Task<SideResult> BesideAsync(IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<SideResult> BesideAsync(IReadOnlyList<string> command, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var environment = WorkerSetup.Beside(_workerEnvironment ?? _environment, _worker is { HasEnded: false } worker ? worker.Id : null);
-        return SideProcess.RunAsync(command, environment, timeout, _reaper, _time, cancellationToken);
+        var worker = _worker is { HasEnded: false } running ? running : null;
+        var environment = WorkerSetup.Beside(_workerEnvironment ?? _environment, worker?.Id);
+        var kills = worker?.OomKills.Look();
+        var result = await SideProcess.RunAsync(command, environment, timeout, _reaper, _time, cancellationToken).ConfigureAwait(false);
+        // Once the worker has ended, all that runs beside it is killed from here.
+        if (result.KilledByOthers && worker is { HasEnded: false })
+            worker.OomKills.Excuse(kills);
+        return result;
     }
 
     private void Answer(CommandResult result) => _link.Send(new AgentMessage { CommandResult = result });
@@ -391,8 +397,10 @@ internal sealed class AgentRunner : IDisposable
     private void FoundOnStderr(int attempt, string words)
     {
         // The end of a worker says more than its last words.
-        if (_machine.Attempt == attempt && _worker is { HasEnded: false })
-            FoundUnhealthy(_progress.SetPattern(words));
+        if (_machine.Attempt != attempt || _worker is not { HasEnded: false })
+            return;
+        _progress.AddPattern(words);
+        SayProgress();
     }
 
     private void FoundUnhealthy(bool news)
@@ -421,6 +429,7 @@ internal sealed class AgentRunner : IDisposable
     {
         if (!WorkerRuns && !last)
             return;
+        _worker?.OomKills.Tick();
         try
         {
             await OnLines(_file.Read(last)).ConfigureAwait(false);
@@ -436,7 +445,10 @@ internal sealed class AgentRunner : IDisposable
     {
         if (!WorkerRuns && !(_command is null && _gate is not null))
             return;
+        var step = _progress.Step;
         var kinds = lines.Select(_progress.Accept).ToList();
+        if (_progress.Step != step)
+            _worker?.OomKills.Stepped();
         if (kinds.Exists(k => k != ProgressLine.Ignored) && _progressDue is null)
         {
             var wait = _progressSaid is { } said ? _progressInterval - _time.GetElapsedTime(said) : TimeSpan.Zero;

@@ -7,6 +7,12 @@ namespace TrainingSupervisor.Gateway;
 /// <summary>What an agent says, as the machine's inputs. Times are put right by what is known of the agent's clock.</summary>
 internal static class Reports
 {
+    /// <summary>Our agent names at most nine.</summary>
+    private const int MostAilments = 16;
+
+    /// <summary>A hundred years.</summary>
+    private const long LongestMs = 100L * 365 * 24 * 3600 * 1000;
+
     public static AgentSeen Seen(AgentConnection connection, AgentState state, DateTimeOffset now)
     {
         var hello = connection.Hello;
@@ -25,13 +31,16 @@ internal static class Reports
         {
             // Whatever else it is, NaN included, is no time.
             OwnSeconds = p.HasOwnSeconds && p.OwnSeconds >= 0 && double.IsFinite(p.OwnSeconds) ? p.OwnSeconds : null,
-            UnhealthyBy = p.UnhealthyBy switch
-            {
-                Progress.Types.UnhealthyBy.HealthCommand => UnhealthySource.HealthCommand,
-                Progress.Types.UnhealthyBy.LogPattern => UnhealthySource.LogPattern,
-                _ => UnhealthySource.Worker,
-            },
+            UnhealthyBy = SourceOf(p.UnhealthyBy),
+            Others = p.Others.Count == 0 ? [] : [.. p.Others.Take(MostAilments).Where(o => o.Words.Length > 0).Select(o => new Ailment(o.Words, SourceOf(o.By)))],
         });
+
+    private static UnhealthySource SourceOf(Progress.Types.UnhealthyBy by) => by switch
+    {
+        Progress.Types.UnhealthyBy.HealthCommand => UnhealthySource.HealthCommand,
+        Progress.Types.UnhealthyBy.LogPattern => UnhealthySource.LogPattern,
+        _ => UnhealthySource.Worker,
+    };
 
     public static CommandRan Ran(Hello hello, CommandResult result) =>
         new(hello.PodName, hello.PodUid, result.Id, result.ExitCode, result.TimedOut, result.Output);
@@ -56,6 +65,7 @@ internal static class Reports
         StderrTail = exit.StderrTail,
         NotStarted = exit.NotStarted,
         OutOfMemory = exit.OutOfMemory,
+        OomKillBefore = exit.OomKillBeforeMs is > 0 and <= LongestMs ? TimeSpan.FromMilliseconds(exit.OomKillBeforeMs) : null,
         PodEnding = exit.PodEnding,
         Started = clock.Correct(exit.StartedUnixMs, now),
         Ended = clock.Correct(exit.EndedUnixMs, now),

@@ -73,10 +73,11 @@ public sealed class ProgressTests
         Assert.True(tracker.SetHealth("sick"));
         Assert.False(tracker.SetHealth("sick"));
         Assert.Equal(("sick", UnhealthyBy.HealthCommand), Health());
-        tracker.SetPattern("CUDA error");
+        tracker.AddPattern("CUDA error");
         Assert.Equal(("CUDA error", UnhealthyBy.LogPattern), Health());
         tracker.Accept("unhealthy loss is NaN");
         Assert.Equal(("loss is NaN", UnhealthyBy.Worker), Health());
+        Assert.Equal([("CUDA error", UnhealthyBy.LogPattern), ("sick", UnhealthyBy.HealthCommand)], tracker.Snapshot().Others.Select(o => (o.Words, o.By)));
         tracker.Accept("healthy");
         Assert.Equal(("CUDA error", UnhealthyBy.LogPattern), Health());
 

@@ -88,6 +88,40 @@ public sealed class HealthTests
         Assert.Equal(("bad", (UnhealthySource)source), (seen.Unhealthy, seen.UnhealthyBy));
     }
 
+    [Fact]
+    public async Task Progress_UnhealthyForSeveralReasons_NamesThem()
+    {
+        await using var gateway = await GatewayFixture.StartAsync();
+        await using var gang = gateway.Serve();
+        await using var agent = await gang.JoinAsync("a");
+        var progress = new Progress { Attempt = 1, Unhealthy = "bad", UnhealthyBy = Progress.Types.UnhealthyBy.LogPattern };
+        progress.Others.Add(new Progress.Types.Ailment { Words = "" });
+        for (var i = 0; i < 1000; i++) progress.Others.Add(new Progress.Types.Ailment { Words = $"worse {i}", By = Progress.Types.UnhealthyBy.HealthCommand });
+
+        await agent.SayAsync(new AgentMessage { Progress = progress });
+
+        var others = (await gang.Sink.NextAsync<ProgressSeen>()).Progress.Others;
+        Assert.Equal(15, others.Length);
+        Assert.Equal(new Ailment("worse 0", UnhealthySource.HealthCommand), others[0]);
+    }
+
+    [Theory]
+    [InlineData(0, null)]
+    [InlineData(90_000, 90.0)]
+    [InlineData(-1, null)]
+    [InlineData(long.MaxValue, null)]
+    public async Task Exit_AfterAnOomKillLongBefore_IsReportedWithThatOrWithoutRubbish(long said, double? known)
+    {
+        await using var gateway = await GatewayFixture.StartAsync();
+        await using var gang = gateway.Serve();
+        await using var agent = await gang.JoinAsync("a");
+
+        await agent.SayAsync(new AgentMessage { State = new AgentState { Phase = AgentState.Types.Phase.Exited, Attempt = 1, Exit = new Protocol.WorkerExit { Code = 1, OomKillBeforeMs = said } } });
+
+        var exit = (await gang.Sink.NextAsync<AgentSeen>(s => s.Agent.Exit is not null)).Agent.Exit!;
+        Assert.Equal((1, known), (exit.Code, exit.OomKillBefore?.TotalSeconds));
+    }
+
     private static async Task<Welcome> WelcomeAsync(ServedGang gang, string role)
     {
         await using var agent = gang.Agent();

@@ -35,15 +35,21 @@ internal sealed class FailurePatterns
         return new FailurePatterns([.. read], [.. patterns]);
     }
 
-    /// <summary>What to say of this line; null if none matches.</summary>
+    /// <summary>The first that matches this line; null if none does.</summary>
     internal string? Match(string line)
     {
         foreach (var pattern in _patterns)
         {
             if (pattern.IsMatch(line))
-                return $"{Text.Short(line.Trim(), 512)} (failure pattern '{Text.Short(pattern.ToString(), 256)}')";
+                return pattern.ToString();
         }
 
         return null;
     }
+
+    /// <summary>All but these.</summary>
+    internal FailurePatterns Without(IReadOnlyCollection<string> patterns) => new([.. _patterns.Where(p => !patterns.Contains(p.ToString()))], [.. Texts]);
+
+    /// <summary>What to say of a line that a pattern matches.</summary>
+    internal static string Words(string line, string pattern) => $"{Text.Short(line.Trim(), 512)} (failure pattern '{Text.Short(pattern, 256)}')";
 }

@@ -21,14 +21,16 @@ internal static class SideProcess
         var (pid, end, output) = started;
         await ((Task)end).WaitAsync(timeout, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         var timedOut = !end.IsCompleted && !cancellationToken.IsCancellationRequested;
-        if (!end.IsCompleted)
+        var byItself = end.IsCompleted;
+        if (!byItself)
             _ = Libc.Kill(-pid, Libc.SigKill);
         // Also what it has left running, in whichever group: it would hold the pipe, and nobody has asked for more than one run.
         ProcessTree.KillSession(pid);
         await ((Task)end).WaitAsync(KillLimit, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAny(output.Drained, Task.Delay(DrainLimit, time, CancellationToken.None)).ConfigureAwait(false);
         var status = end.IsCompletedSuccessfully ? await end.ConfigureAwait(false) : Libc.SigKill;
-        return new SideResult(WorkerProcess.CodeOf(status), timedOut, output.Tail.ToString());
+        var code = WorkerProcess.CodeOf(status);
+        return new SideResult(code, timedOut, output.Tail.ToString()) { KilledByOthers = byItself && code == 128 + Libc.SigKill };
     }
 
     private static unsafe (int Pid, Task<int> End, OutputPump Output)? Start(

@@ -7,17 +7,21 @@ namespace TrainingSupervisor.Agent.Progress;
 internal sealed class ProgressTracker(Action<string> log)
 {
     private Protocol.Progress _now = new() { Step = -1, Checkpoint = -1 };
-    private string _ownWords = "", _pattern = "", _health = "";
+    private readonly List<string> _patterns = [];
+    private string _ownWords = "", _health = "";
     private double _ownSeconds;
     private int _ownSteps;
     private bool _complained;
 
     internal bool SaidAnything { get; private set; }
 
+    internal long Step => _now.Step;
+
     internal void Reset(int attempt)
     {
         _now = new Protocol.Progress { Attempt = attempt, Step = -1, Checkpoint = -1 };
-        (_ownWords, _pattern, _health) = ("", "", "");
+        (_ownWords, _health) = ("", "");
+        _patterns.Clear();
         (_ownSeconds, _ownSteps) = (0, 0);
         _complained = false;
         SaidAnything = false;
@@ -28,13 +32,15 @@ internal sealed class ProgressTracker(Action<string> log)
     {
         var said = _now.Clone();
         // What the worker says of itself is the nearest to the truth; a line on its stderr is its own word as well.
-        (said.Unhealthy, said.UnhealthyBy) = (_ownWords, _pattern, _health) switch
+        Ailment[] all = [new(_ownWords, UnhealthyBy.Worker), .. _patterns.Select(p => new Ailment(p, UnhealthyBy.LogPattern)), new(_health, UnhealthyBy.HealthCommand)];
+        foreach (var ailment in all.Where(a => a.Words.Length > 0))
         {
-            ({ Length: > 0 } words, _, _) => (words, UnhealthyBy.Worker),
-            (_, { Length: > 0 } words, _) => (words, UnhealthyBy.LogPattern),
-            (_, _, { Length: > 0 } words) => (words, UnhealthyBy.HealthCommand),
-            _ => ("", UnhealthyBy.Worker),
-        };
+            if (said.Unhealthy.Length == 0)
+                (said.Unhealthy, said.UnhealthyBy) = (ailment.Words, ailment.By);
+            else
+                said.Others.Add(new Protocol.Progress.Types.Ailment { Words = ailment.Words, By = ailment.By });
+        }
+
         return said;
     }
 
@@ -51,8 +57,12 @@ internal sealed class ProgressTracker(Action<string> log)
     /// <summary>The health command has failed, or with no words: is well. True if that is new.</summary>
     internal bool SetHealth(string words) => Set(ref _health, words);
 
-    /// <summary>A line of the worker's stderr means that it is broken. True if that is new.</summary>
-    internal bool SetPattern(string words) => Set(ref _pattern, words);
+    /// <summary>A line of the worker's stderr means that it is broken, and stays until the next attempt.</summary>
+    internal void AddPattern(string words)
+    {
+        _patterns.Add(words);
+        SaidAnything = true;
+    }
 
     /// <summary>Takes in one line; says what kind of line it was.</summary>
     internal ProgressLine Accept(string line)
@@ -92,6 +102,8 @@ internal sealed class ProgressTracker(Action<string> log)
         SaidAnything = true;
         return ProgressLine.Progress;
     }
+
+    private readonly record struct Ailment(string Words, UnhealthyBy By);
 
     private bool Set(ref string words, string now)
     {

@@ -2,18 +2,22 @@ using System.Globalization;
 
 namespace TrainingSupervisor.Agent.Worker;
 
-/// <summary>How often the kernel's OOM killer has struck in our cgroup. Best effort: 0 where it cannot be read.</summary>
+/// <summary>How often the kernel's OOM killer has struck in our cgroup. Best effort: null where it cannot be read.</summary>
 internal static class OomCounter
 {
-    internal static long Read()
+    // The agent stays in the cgroup that it was started in.
+    private static string? _path;
+
+    internal static long? Read()
     {
         try
         {
-            return Candidates(File.ReadAllLines("/proc/self/cgroup")).Where(File.Exists).Select(p => Parse(File.ReadAllLines(p))).FirstOrDefault();
+            _path ??= Candidates(File.ReadAllLines("/proc/self/cgroup")).FirstOrDefault(File.Exists);
+            return _path is null ? null : Parse(File.ReadAllLines(_path));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return 0;
+            return null;
         }
     }
 

@@ -12,13 +12,12 @@ internal sealed class WorkerProcess
     private readonly int _pid;
     private readonly Task<int> _status;
     private readonly OutputPump _stderr;
-    private readonly long _oomBefore;
     private readonly long _startedMs;
     private readonly TimeProvider _time;
 
-    private WorkerProcess(int pid, Task<int> status, OutputPump stderr, long oomBefore, TimeProvider time)
+    private WorkerProcess(int pid, Task<int> status, OutputPump stderr, OomWatch oomKills, TimeProvider time)
     {
-        (_pid, _status, _stderr, _oomBefore, _time) = (pid, status, stderr, oomBefore, time);
+        (_pid, _status, _stderr, OomKills, _time) = (pid, status, stderr, oomKills, time);
         _startedMs = time.GetUtcNow().ToUnixTimeMilliseconds();
     }
 
@@ -35,7 +34,7 @@ internal sealed class WorkerProcess
         }
 
         int error = 0, pid = 0;
-        var oom = OomCounter.Read();
+        var oom = new OomWatch(OomCounter.Read, time);
         var stderr = pipe[1];
         var status = reaper.Spawn(() =>
         {
@@ -55,6 +54,8 @@ internal sealed class WorkerProcess
     }
 
     internal int Id => _pid;
+
+    internal OomWatch OomKills { get; }
 
     /// <summary>The process itself has ended, though its tree may still be being ended.</summary>
     internal bool HasEnded => _status.IsCompleted;
@@ -83,9 +84,11 @@ internal sealed class WorkerProcess
     {
         var status = await _status.ConfigureAwait(false);
         var ended = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var signal = status & 0x7f;
+        // Before its tree is ended: the kernel counts a process that it kills before that dies.
+        var (outOfMemory, killBefore) = OomKills.Ended(bySigKill: signal == Libc.SigKill);
         await ProcessTree.KillAllAsync(_time).ConfigureAwait(false);
         await Task.WhenAny(_stderr.Drained, Task.Delay(DrainLimit, _time)).ConfigureAwait(false);
-        var signal = status & 0x7f;
         return new WorkerExit
         {
             Code = CodeOf(status),
@@ -93,7 +96,8 @@ internal sealed class WorkerProcess
             StderrTail = _stderr.Tail.ToString(),
             StartedUnixMs = _startedMs,
             EndedUnixMs = ended,
-            OutOfMemory = OomCounter.Read() > _oomBefore,
+            OutOfMemory = outOfMemory,
+            OomKillBeforeMs = (long)(killBefore?.TotalMilliseconds ?? 0),
         };
     }
 

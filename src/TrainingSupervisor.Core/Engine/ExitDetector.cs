@@ -1,4 +1,5 @@
 using TrainingSupervisor.Observations;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
 
@@ -16,19 +17,24 @@ internal static class ExitDetector
             return Classify(pod, exit);
         }
 
-        if (draft.State.Stage != Stage.Running) return null;
-        return agent.Phase == AgentPhase.Running && pod.Progress is { Unhealthy.Length: > 0 } p && p.Attempt == attempt
-            ? Unhealthy(pod, p, draft.Now)
-            : null;
+        return Said(draft, pod) is { Unhealthy.Length: > 0 } said ? Unhealthy(pod, new Ailment(said.Unhealthy, said.UnhealthyBy), draft.Now) : null;
     }
 
-    private static Failure Unhealthy(PodState pod, ProgressObservation progress, DateTimeOffset now)
+    /// <summary>What else its agent says of its health: the policy may ignore what is said first.</summary>
+    public static IEnumerable<Failure> Others(GangDraft draft, PodState pod) =>
+        Said(draft, pod) is { Others: { IsEmpty: false } others } ? others.Select(o => Unhealthy(pod, o, draft.Now)) : [];
+
+    /// <summary>The last word of a worker that runs in the gang's attempt.</summary>
+    private static ProgressObservation? Said(GangDraft draft, PodState pod) =>
+        draft.State.Stage == Stage.Running && pod is { Connected: true, Agent.Phase: AgentPhase.Running, Progress: { } said } && said.Attempt == pod.Target ? said : null;
+
+    private static Failure Unhealthy(PodState pod, Ailment ailment, DateTimeOffset now)
     {
-        var (evidence, seenBy) = progress.UnhealthyBy switch
+        var (evidence, seenBy) = ailment.By switch
         {
-            UnhealthySource.HealthCommand => ($"the health command {progress.Unhealthy}", "health command"),
-            UnhealthySource.LogPattern => ($"on its stderr: {progress.Unhealthy}", "log pattern"),
-            _ => ($"the worker says: {progress.Unhealthy}", "worker"),
+            UnhealthySource.HealthCommand => ($"the health command {ailment.Words}", "health command"),
+            UnhealthySource.LogPattern => ($"on its stderr: {ailment.Words}", "log pattern"),
+            _ => ($"the worker says: {ailment.Words}", "worker"),
         };
         return FailureDetector.Of(pod, FailureKind.HealthCheckFailed, evidence, now, seenBy);
     }
@@ -39,8 +45,8 @@ internal static class ExitDetector
         {
             { NotStarted: true } => (FailureKind.StartError, $"the command cannot be started: {exit.StderrTail}"),
             { OutOfMemory: true } => (FailureKind.OutOfMemory, $"the kernel's OOM killer ended it or a child of it, {Words(exit)}; {MemoryLimit.Of(pod.Pod, pod.Pod?.WorkerContainer)}"),
-            { Signal: > 0 } => (FailureKind.Killed, Words(exit)),
-            _ => (FailureKind.ApplicationError, Words(exit)),
+            { Signal: > 0 } => (FailureKind.Killed, $"{Words(exit)}{KillBefore(exit)}"),
+            _ => (FailureKind.ApplicationError, $"{Words(exit)}{KillBefore(exit)}"),
         };
         return FailureDetector.Of(pod, kind, evidence, exit.Ended, "agent") with
         {
@@ -73,6 +79,14 @@ internal static class ExitDetector
 
     // A shell or a launcher ends with 128 + signal when a signal has ended what it has started.
     private static string OfAChild(int code) => code > 128 && SignalName(code - 128) is { Length: > 0 } name ? $" = 128 + {code - 128}{name}" : "";
+
+    // Too long ago to be the reason, and yet what somebody who looks for one wants to know.
+    private static string KillBefore(WorkerExit exit) => exit.OomKillBefore is { } before
+        ? $"; the kernel's OOM killer ended a process of its container {DurationText.Write(Rounded(before))} before"
+        : "";
+
+    private static TimeSpan Rounded(TimeSpan time) =>
+        time >= TimeSpan.FromHours(1) ? TimeSpan.FromMinutes(Math.Floor(time.TotalMinutes)) : TimeSpan.FromSeconds(Math.Ceiling(time.TotalSeconds));
 
     private static string Words(WorkerExit exit) =>
         (exit.Signal > 0 ? $"ended by signal {exit.Signal}{SignalName(exit.Signal)}" : $"exit code {exit.Code}{OfAChild(exit.Code)}") + LastLine(exit.StderrTail);

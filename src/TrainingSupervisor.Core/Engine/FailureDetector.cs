@@ -1,4 +1,5 @@
 using TrainingSupervisor.Engine.Learning;
+using TrainingSupervisor.Policies;
 
 namespace TrainingSupervisor.Engine;
 
@@ -11,7 +12,8 @@ internal static class FailureDetector
         {
             var pod = draft.AtRank(rank);
             if (pod.Finished(pod.Target)) continue;
-            _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
+            _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || ExitDetector.Others(draft, pod).Any(f => Tells(draft, pod, f))
+                || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
                 || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
                 || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod))
                 || Tells(draft, pod, NodeDetector.GoingOf(draft, pod));
@@ -32,8 +34,23 @@ internal static class FailureDetector
     /// <summary>The first that is found speaks for its Pod; what the policy ignores hides none of those after it.</summary>
     private static bool Tells(GangDraft draft, PodState pod, Failure? failure)
     {
-        if (failure is null || pod.Ignores(failure.Kind, Target(draft.State))) return false;
+        if (failure is null || IsIgnored(draft, pod, failure, Target(draft.State))) return false;
         Report(draft, failure);
+        return true;
+    }
+
+    /// <summary>
+    /// The policy has ignored this very failure; or one of its kind, and ignores this as well: a flood of them is not told one by one.
+    /// Another of the kind, which it would answer, is not hidden.
+    /// </summary>
+    private static bool IsIgnored(GangDraft draft, PodState pod, Failure failure, int target)
+    {
+        if (!pod.IgnoresSome(failure.Kind, target)) return false;
+        if (pod.Ignores(failure, target)) return true;
+        var state = draft.State;
+        if (state.Recoveries is [.., var last] && last.Attempt >= target) state = state with { Recoveries = [.. GangDecisions.Before(state, target)] };
+        if (!GangDecisions.Ignores(state, failure, Math.Max(1, target - 1), draft.Now)) return false;
+        draft.Put(pod.Ignoring(failure, target));
         return true;
     }
 
@@ -48,12 +65,13 @@ internal static class FailureDetector
         {
             // The end of a Pod whose worker has failed already is news: restarting it in place will not do.
             var ended = pod.HasEnded || pod.Gone;
-            if (pod.Ignores(failure.Kind, target)) return;
+            if (IsIgnored(draft, pod, failure, target)) return;
             // What is only announced hides nothing that happens meanwhile.
             var announced = pod.FailedKind == FailureKind.NodeDraining && failure.Kind != FailureKind.NodeDraining;
-            if (pod.FailedAttempt == target && !announced && !pod.Ignores(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
+            if (pod.FailedAttempt == target && !announced && !pod.IgnoresSome(pod.FailedKind, target) && pod.FailedKind.CauseRank() <= failure.Kind.CauseRank()
                 && (pod.FailedEnded || !ended) && (pod.FailedForPod || !failure.BlamesPod())) return;
-            draft.Put(pod with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended, FailedForPod = failure.BlamesPod() });
+            // From here on it is this one that speaks for its kind.
+            draft.Put(pod.Heeding(failure.Kind) with { FailedAttempt = target, FailedKind = failure.Kind, FailedEnded = ended, FailedForPod = failure.BlamesPod() });
         }
 
         Add(draft, failure);

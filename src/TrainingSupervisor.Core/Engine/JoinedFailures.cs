@@ -128,7 +128,7 @@ internal static class JoinedFailures
             if (!failure.Kind.LeavesPod() || !GangDecisions.Ignores(before, failure, Math.Max(1, plan.Attempt - 1), draft.Now)) continue;
             draft.Set(s => s with { Failures = s.Failures.Remove(failure) });
             draft.Notice($"ignored: {failure}");
-            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure.Kind, plan.Attempt));
+            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure, plan.Attempt));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using TrainingSupervisor.Observations;
 
 namespace TrainingSupervisor.Engine;
@@ -115,14 +116,26 @@ internal sealed record PodState
     /// <summary>The gang's attempt needs it, and it is neither at the barrier for it nor past that.</summary>
     public bool IsAwaited(int attempt) => Target == attempt && !IsOnTarget && !Arrived(attempt);
 
-    /// <summary>The kinds (a bit each) of its failures that the policy has ignored, and the attempt for which: none of them is news, and all others are.</summary>
+    /// <summary>What remembers more than this forgets; the policy is asked again then.</summary>
+    public const int MostIgnored = 32;
+
+    /// <summary>Its failures that the policy has ignored, as they were told, and the attempt for which: none of them is news, and all others are.</summary>
     public int IgnoredAttempt { get; init; }
-    public ulong IgnoredKinds { get; init; }
+    public ImmutableHashSet<(FailureKind Kind, string Evidence)> Ignored { get; init; } = [];
 
-    public bool Ignores(FailureKind kind, int attempt) => IgnoredAttempt == attempt && (IgnoredKinds & (1UL << (int)kind)) != 0;
+    public bool IgnoresSome(FailureKind kind, int attempt) => IgnoredAttempt == attempt && Ignored.Any(i => i.Kind == kind);
 
-    public PodState Ignoring(FailureKind kind, int attempt) =>
-        this with { IgnoredAttempt = attempt, IgnoredKinds = (IgnoredAttempt == attempt ? IgnoredKinds : 0) | (1UL << (int)kind) };
+    public bool Ignores(Failure failure, int attempt) => IgnoredAttempt == attempt && Ignored.Contains((failure.Kind, failure.Evidence));
+
+    public PodState Ignoring(Failure failure, int attempt)
+    {
+        var known = IgnoredAttempt == attempt ? Ignored : [];
+        // One of each kind stays, so that the policy is asked about the next of them before it is told.
+        if (known.Count >= MostIgnored) known = [.. known.DistinctBy(i => i.Kind).Where(i => i.Kind != failure.Kind)];
+        return this with { IgnoredAttempt = attempt, Ignored = known.Add((failure.Kind, failure.Evidence)) };
+    }
+
+    public PodState Heeding(FailureKind kind) => this with { Ignored = Ignored.Except(Ignored.Where(i => i.Kind == kind)) };
 
     public bool HasEnded => Pod?.HasEnded == true;
 

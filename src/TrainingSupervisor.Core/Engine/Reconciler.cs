@@ -109,7 +109,7 @@ internal static class Reconciler
     {
         foreach (var failure in failures)
         {
-            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure.Kind, attempt));
+            if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure, attempt));
             if (failure.Kind == FailureKind.Hang) draft.Set(s => s with { LastAdvance = draft.Now });
         }
     }

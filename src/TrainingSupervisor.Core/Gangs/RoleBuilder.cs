@@ -115,7 +115,7 @@ public sealed class RoleBuilder
 
     /// <summary>
     /// Calls a worker broken as soon as a line of its stderr matches, although it still runs: a failure of the kind
-    /// <see cref="FailureKind.HealthCheckFailed"/>. May be said several times.
+    /// <see cref="FailureKind.HealthCheckFailed"/>. May be said several times; each pattern speaks once in an attempt, and at most eight do.
     /// </summary>
     /// <param name="regex">A regular expression of .NET without anything that backtracks. It is tried on the first 4 KiB of each line.</param>
     public RoleBuilder WithFailurePattern(string regex) => With(Role with { FailurePatterns = Role.FailurePatterns.Add(regex) });

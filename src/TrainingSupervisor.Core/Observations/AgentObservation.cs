@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace TrainingSupervisor.Observations;
 
 internal enum AgentPhase
@@ -30,6 +32,9 @@ internal sealed record WorkerExit
     public bool NotStarted { get; init; }
     public bool OutOfMemory { get; init; }
 
+    /// <summary>So long before its end the OOM killer struck in its container, and it went on; null if it did not, or its end is by that.</summary>
+    public TimeSpan? OomKillBefore { get; init; }
+
     /// <summary>It ended on the SIGTERM with which its Pod is ended: why that is done, the Pod tells.</summary>
     public bool PodEnding { get; init; }
     public DateTimeOffset Started { get; init; }
@@ -47,7 +52,13 @@ internal sealed record ProgressObservation(int Attempt, long Step, long Checkpoi
 
     /// <summary>Who found it unhealthy.</summary>
     public UnhealthySource UnhealthyBy { get; init; }
+
+    /// <summary>What else makes it unhealthy.</summary>
+    public ImmutableArray<Ailment> Others { get; init; } = [];
 }
+
+/// <summary>Why a worker is unhealthy, and who has found that.</summary>
+internal sealed record Ailment(string Words, UnhealthySource By);
 
 internal enum UnhealthySource
 {

@@ -12,7 +12,7 @@ public sealed class FailurePatternsTests
     [InlineData("[rank3] CUDA error: an illegal memory access", "Xid \\d+|CUDA error")]
     [InlineData("uncorrectable ecc error", "(?i)ECC ERROR")]
     public void Match_ALineThatFits_NamesLineAndPattern(string line, string pattern) =>
-        Assert.Equal($"{line} (failure pattern '{pattern}')", FailurePatterns.Of(["nothing", pattern]).Match(line));
+        Assert.Equal((pattern, $"{line} (failure pattern '{pattern}')"), (FailurePatterns.Of(["nothing", pattern]).Match(line), FailurePatterns.Words(line, pattern)));
 
     [Theory]
     [InlineData("all is well")]
@@ -36,7 +36,7 @@ public sealed class FailurePatternsTests
     [Fact]
     public void Match_OfAnEndlessLineOrOneWithControlCharacters_IsShortAndPrintable()
     {
-        var words = FailurePatterns.Of(["bad"]).Match("\u001b[31mbad\t" + new string('x', 4000))!;
+        var words = FailurePatterns.Words("\u001b[31mbad\t" + new string('x', 4000), "bad");
 
         Assert.InRange(words.Length, 500, 600);
         Assert.DoesNotContain(words, char.IsControl);
@@ -88,6 +88,41 @@ public sealed class FailurePatternsTests
         Take(watch, "line\n");
 
         Assert.Single(_found);
+    }
+
+    [Fact]
+    public void Take_LinesForSeveralPatterns_AreToldOncePerPattern()
+    {
+        var watch = Watch(FailurePatterns.Of(["NCCL WARN", "CUDA error", "Xid"]));
+        for (var i = 0; i < 100; i++) Take(watch, $"NCCL WARN {i}\nfine\n");
+
+        Take(watch, "CUDA error\nNCCL WARN, Xid 79 and CUDA error\n");
+
+        Assert.Equal(
+            ["NCCL WARN 0 (failure pattern 'NCCL WARN')", "CUDA error (failure pattern 'CUDA error')", "NCCL WARN, Xid 79 and CUDA error (failure pattern 'Xid')"], _found);
+    }
+
+    [Fact]
+    public void Take_PatternsThatComeAgainWithOthers_AreTriedUnlessTheyHaveMatched()
+    {
+        var patterns = FailurePatterns.Of(["a1"]);
+        var watch = new StderrWatch(() => patterns, _found.Add);
+        Take(watch, "a1\na1\nb");
+        patterns = FailurePatterns.Of(["a1", "b2"]);
+
+        Take(watch, "2\na1\nb2\n");
+
+        Assert.Equal(["a1 (failure pattern 'a1')", "b2 (failure pattern 'b2')"], _found);
+    }
+
+    [Fact]
+    public void Take_MorePatternsThanAreTold_TellsTheFirst()
+    {
+        var watch = Watch(FailurePatterns.Of([.. Enumerable.Range(10, 90).Select(i => $"p{i}")]));
+
+        Take(watch, string.Concat(Enumerable.Range(10, 90).Select(i => $"p{i}\n")));
+
+        Assert.Equal(Enumerable.Range(10, StderrWatch.MostFound).Select(i => $"p{i} (failure pattern 'p{i}')"), _found);
     }
 
     private StderrWatch Watch(FailurePatterns patterns) => new(() => patterns, _found.Add);

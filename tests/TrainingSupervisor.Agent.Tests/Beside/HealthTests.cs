@@ -73,6 +73,33 @@ public sealed class HealthTests : AgentTest
     }
 
     [Fact]
+    public async Task FailurePattern_AfterAnother_IsSaidBesideItAndBesideTheHealthCommand()
+    {
+        Gateway.Welcoming = w =>
+        {
+            w.FailurePatterns.Add(["NCCL WARN", "CUDA error"]);
+            w.HealthCheck = Check(50, 1, "sh", "-c", "test -e $GANG_DIR/sick && exit 5; exit 0");
+        };
+        await RunAsync("""
+            echo 'NCCL WARN slow' >&2
+            while ! test -e $GANG_DIR/go; do sleep 0.02; done
+            echo 'NCCL WARN slower' >&2; echo 'CUDA error' >&2
+            exec sleep 600
+            """);
+        var first = (await Gateway.NextAsync(m => m.Progress is not null)).Progress;
+        Assert.Equal(("NCCL WARN slow (failure pattern 'NCCL WARN')", 0), (first.Unhealthy, first.Others.Count));
+
+        await File.WriteAllTextAsync(Path.Combine(GangDirectory, "go"), "");
+        var second = (await Gateway.NextAsync(m => m.Progress is not null)).Progress;
+        Assert.Equal((first.Unhealthy, UnhealthyBy.LogPattern), (second.Unhealthy, second.UnhealthyBy));
+        Assert.Equal(("CUDA error (failure pattern 'CUDA error')", UnhealthyBy.LogPattern), (Assert.Single(second.Others).Words, second.Others[0].By));
+
+        await File.WriteAllTextAsync(Path.Combine(GangDirectory, "sick"), "");
+        var third = (await Gateway.NextAsync(m => m.Progress is not null)).Progress;
+        Assert.Equal([UnhealthyBy.LogPattern, UnhealthyBy.HealthCommand], third.Others.Select(o => o.By));
+    }
+
+    [Fact]
     public async Task OwnStepTime_OverTheWire_IsTheWorkers()
     {
         await RunAsync("echo 'step 3 0.25' >> $GANG_PROGRESS_FILE; exec sleep 600");

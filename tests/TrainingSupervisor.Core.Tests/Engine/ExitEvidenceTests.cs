@@ -45,6 +45,20 @@ public sealed class ExitEvidenceTests
         Assert.Equal((kind, evidence, tail), (failure.Kind, failure.Evidence, failure.StderrTail));
     }
 
+    [Theory]
+    [Sees(FailureKind.ApplicationError, FailureKind.Killed)]
+    [InlineData(0, 10800, FailureKind.ApplicationError, "exit code 1, bad; the kernel's OOM killer ended a process of its container 3h before")]
+    [InlineData(9, 11159.2, FailureKind.Killed, "ended by signal 9 (SIGKILL), bad; the kernel's OOM killer ended a process of its container 3h5m before")]
+    [InlineData(0, 1000.2, FailureKind.ApplicationError, "exit code 1, bad; the kernel's OOM killer ended a process of its container 16m41s before")]
+    public void Find_AnExitLongAfterAnOomKill_IsOfItsOwnKindAndTellsOfIt(int signal, double seconds, FailureKind kind, string evidence)
+    {
+        var exit = new WorkerExit { Code = signal > 0 ? 128 + signal : 1, Signal = signal, StderrTail = "bad\n", OomKillBefore = TimeSpan.FromSeconds(seconds) };
+
+        var failure = Find(Pod(AgentPhase.Exited, exit))!;
+
+        Assert.Equal((kind, evidence), (failure.Kind, failure.Evidence));
+    }
+
     [Fact]
     [Sees(FailureKind.StartError)]
     public void Find_CommandThatCannotBeStarted_SaysWhy()

@@ -17,6 +17,12 @@ public sealed class PolicyInMachineTests
         world.Run(Soon);
     }
 
+    private static void Says(World world, SimPod pod, string words, UnhealthySource by = UnhealthySource.LogPattern, double seconds = 8)
+    {
+        world.Tell(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, 3, -1, "", words) { UnhealthyBy = by }));
+        world.Run(TimeSpan.FromSeconds(seconds));
+    }
+
     [Fact]
     public void Step_LadderAcrossASupervisorsDeath_ClimbsOn()
     {
@@ -244,6 +250,70 @@ public sealed class PolicyInMachineTests
         world.Change(pod.Node!, n => n.Conditions = [new NodeCondition("KernelDeadlock", "Why", "x")]);
         world.Run(Soon);
         Assert.Equal((2, FailureKind.NodeUnhealthy), (world.State.Attempt, world.State.Plan!.Cause!.Kind));
+    }
+
+    [Theory]
+    [InlineData(UnhealthySource.LogPattern, "CUDA error (failure pattern 'CUDA')", "log pattern")]
+    [InlineData(UnhealthySource.HealthCommand, "'check' has failed 3 times in a row", "health command")]
+    [InlineData(UnhealthySource.Worker, "loss is NaN", "worker")]
+    public void Step_WorseAfterWhatARuleIgnores_IsAnswered(object by, string words, string seenBy)
+    {
+        var world = Started(p => p.OnLog("NCCL WARN", RecoveryStrategy.Ignore));
+        var pod = world.PodOf(2);
+        Says(world, pod, "NCCL WARN slow (failure pattern 'WARN')");
+        Assert.Equal(1, world.State.Attempt);
+
+        Says(world, pod, words, (UnhealthySource)by);
+
+        Assert.Equal((2, Stage.Running), (world.State.Attempt, world.State.Stage));
+        Assert.Equal(seenBy, Assert.Single(world.Events.OfType<RecoveryPlanned>().Last().Plan.Failures).SeenBy);
+        Assert.Equal(2, world.Events.OfType<FailureDetected>().Count());
+    }
+
+    [Fact]
+    public void Step_SeveralWordsAtOnceAndTheFirstIsIgnored_TheOthersAreHeard()
+    {
+        var world = Started(p => p.OnLog("NCCL WARN", RecoveryStrategy.Ignore));
+        var pod = world.PodOf(2);
+        world.Tell(new ProgressSeen(pod.Name, pod.Uid, new ProgressObservation(pod.Attempt, 3, -1, "", "NCCL WARN slow")
+        {
+            UnhealthyBy = UnhealthySource.LogPattern,
+            Others = [new Ailment("NCCL WARN slower", UnhealthySource.LogPattern), new Ailment("CUDA error", UnhealthySource.LogPattern), new Ailment("'check' has failed", UnhealthySource.HealthCommand)],
+        }));
+        world.Run(Soon);
+
+        Assert.Equal((2, Stage.Running), (world.State.Attempt, world.State.Stage));
+        Assert.Equal("on its stderr: CUDA error", Assert.Single(world.Events.OfType<RecoveryPlanned>().Last().Plan.Failures).Evidence);
+    }
+
+    [Fact]
+    public void Step_ManyLinesThatARuleIgnores_AreToldOnceAndHideNoOtherOfTheKind()
+    {
+        var world = Started(p => p.OnLog("NCCL WARN", RecoveryStrategy.Ignore));
+        var pod = world.PodOf(2);
+        for (var i = 0; i < 100; i++) Says(world, pod, $"NCCL WARN {i} (failure pattern 'WARN')", seconds: 0.2);
+
+        Assert.Single(world.Events.OfType<FailureDetected>());
+        Assert.Single(world.Events.OfType<GangNotice>(), n => n.Text.StartsWith("ignored", StringComparison.Ordinal));
+        Assert.InRange(world.State.Pods[pod.Name].Ignored.Count, 1, PodState.MostIgnored);
+
+        world.Report(new Failure(FailureKind.HealthCheckFailed, "NCCL WARN, and Xid 79", world.Now) { Pod = pod.Name });
+        world.Report(new Failure(FailureKind.HealthCheckFailed, "Xid 79", world.Now) { Pod = pod.Name });
+        world.Run(Soon);
+        Assert.Equal((2, "Xid 79"), (world.State.Attempt, Assert.Single(world.Events.OfType<RecoveryPlanned>().Last().Plan.Failures).Evidence));
+    }
+
+    [Fact]
+    public void Step_WorseBesideWhatARuleIgnores_IsAnsweredOnce()
+    {
+        var world = Started(p => p.OnLog("NCCL WARN", RecoveryStrategy.Ignore).OnAny(r => r.Use(RecoveryStrategy.Hybrid).Backoff(TimeSpan.FromSeconds(5))));
+        var pod = world.PodOf(2);
+        Says(world, pod, "NCCL WARN slow (failure pattern 'WARN')");
+        for (var i = 0; i < 5; i++) world.Report(new Failure(FailureKind.HealthCheckFailed, $"Xid {i}", world.Now) { Pod = pod.Name });
+        world.Run(Soon);
+
+        Assert.Equal(2, world.State.Attempt);
+        Assert.Equal(["on its stderr: NCCL WARN slow (failure pattern 'WARN')", "Xid 0"], world.Events.OfType<FailureDetected>().Select(f => f.Failure.Evidence));
     }
 
     [Theory]
