@@ -35,28 +35,21 @@ internal static class ContainerDetector
 
     /// <summary>The worker's container has ended, and another of the Pod runs.</summary>
     public static bool IsAlone(PodObservation pod) =>
-        pod.Containers.Any(c => !c.Initial && c.Name == pod.WorkerContainer && c.State == ContainerState.Terminated) && Other(pod) is not null;
+        WorkerOf(pod) is { State: ContainerState.Terminated } && Other(pod) is not null;
 
     /// <summary>The worker's container, if it has ended and no rule of its Pod has the kubelet start it again.</summary>
     public static ContainerObservation? EndedForGood(GangSpec spec, PodState pod)
     {
         if (pod.Pod is not { AllContainersRestarting: false, Deleting: false } seen) return null;
-        var worker = seen.Containers.FirstOrDefault(c => !c.Initial && c.Name == seen.WorkerContainer);
-        if (worker is not { State: ContainerState.Terminated, Reason: not RestartDetector.Victim }) return null;
-        bool restarts;
-        if (spec.IsSidecar(pod.Role))
-        {
-            restarts = worker.ExitCode is > 0 and < 256 && RestartCodes.Has(spec, spec.Role(pod.Role), worker.ExitCode);
-        }
-        else
-        {
-            // The agent in it speaks: this status is of before a restart. And whether an adopted Pod's container is started again, its own restart policy says.
-            if (pod.Connected || spec.IsAdopted) return null;
-            restarts = worker.ExitCode == RestartDetector.RestartExitCode;
-        }
-
+        var sidecar = spec.IsSidecar(pod.Role);
+        // The agent in it speaks: this status is of before a restart. And whether an adopted Pod's container is started again, its own restart policy says.
+        if (!sidecar && (pod.Connected || spec.IsAdopted)) return null;
+        if (WorkerOf(seen) is not { State: ContainerState.Terminated, Reason: not RestartDetector.Victim } worker) return null;
+        var restarts = sidecar ? worker.ExitCode is > 0 and < 256 && RestartCodes.Has(spec, spec.Role(pod.Role), worker.ExitCode) : worker.ExitCode == RestartDetector.RestartExitCode;
         return seen.RestartsInPlace && restarts ? null : worker;
     }
+
+    private static ContainerObservation? WorkerOf(PodObservation pod) => pod.Containers.FirstOrDefault(c => !c.Initial && c.Name == pod.WorkerContainer);
 
     private static ContainerObservation? Other(PodObservation pod) =>
         pod.Containers.FirstOrDefault(c => !c.Initial && c.Name != pod.WorkerContainer && c.State == ContainerState.Running);

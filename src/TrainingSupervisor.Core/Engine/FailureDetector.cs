@@ -8,21 +8,26 @@ internal static class FailureDetector
 {
     public static void Run(GangDraft draft)
     {
-        for (var rank = 0; rank < draft.State.Workers.Length; rank++)
-        {
-            var pod = draft.AtRank(rank);
-            if (pod.Finished(pod.Target)) continue;
-            _ = Tells(draft, pod, ExitDetector.Find(draft, pod)) || ExitDetector.Others(draft, pod).Any(f => Tells(draft, pod, f))
-                || Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
-                || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
-                || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod))
-                || Tells(draft, pod, NodeDetector.GoingOf(draft, pod));
-        }
-
+        for (var rank = 0; rank < draft.State.Workers.Length; rank++) Look(draft, draft.AtRank(rank));
         if (draft.State.Stage != Stage.Running) return;
         HangDetector.Run(draft);
         CellHangDetector.Run(draft);
         StragglerDetector.Run(draft);
+    }
+
+    /// <summary>Done for each worker in each step: where all is well nothing is made for it.</summary>
+    private static void Look(GangDraft draft, PodState pod)
+    {
+        if (pod.Finished(pod.Target) || Tells(draft, pod, ExitDetector.Find(draft, pod))) return;
+        foreach (var other in ExitDetector.Others(draft, pod))
+        {
+            if (Tells(draft, pod, other)) return;
+        }
+
+        _ = Tells(draft, pod, RestartDetector.Find(draft, pod)) || Tells(draft, pod, ContainerDetector.Find(draft, pod))
+            || Tells(draft, pod, PodDetector.Find(draft, pod)) || Tells(draft, pod, LossDetector.Find(draft, pod))
+            || Tells(draft, pod, NodeDetector.Reported(draft, pod)) || Tells(draft, pod, NodeDetector.SignOf(draft, pod))
+            || Tells(draft, pod, NodeDetector.GoingOf(draft, pod));
     }
 
     /// <summary>The end of this worker, as its agent has last told it, if it is a failure.</summary>
