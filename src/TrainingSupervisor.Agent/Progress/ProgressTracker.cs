@@ -32,16 +32,21 @@ internal sealed class ProgressTracker(Action<string> log)
     {
         var said = _now.Clone();
         // What the worker says of itself is the nearest to the truth; a line on its stderr is its own word as well.
-        Ailment[] all = [new(_ownWords, UnhealthyBy.Worker), .. _patterns.Select(p => new Ailment(p, UnhealthyBy.LogPattern)), new(_health, UnhealthyBy.HealthCommand)];
-        foreach (var ailment in all.Where(a => a.Words.Length > 0))
-        {
-            if (said.Unhealthy.Length == 0)
-                (said.Unhealthy, said.UnhealthyBy) = (ailment.Words, ailment.By);
-            else
-                said.Others.Add(new Protocol.Progress.Types.Ailment { Words = ailment.Words, By = ailment.By });
-        }
-
+        Say(_ownWords, UnhealthyBy.Worker);
+        foreach (var pattern in _patterns)
+            Say(pattern, UnhealthyBy.LogPattern);
+        Say(_health, UnhealthyBy.HealthCommand);
         return said;
+
+        void Say(string words, UnhealthyBy by)
+        {
+            if (words.Length == 0)
+                return;
+            if (said.Unhealthy.Length == 0)
+                (said.Unhealthy, said.UnhealthyBy) = (words, by);
+            else
+                said.Others.Add(new Protocol.Progress.Types.Ailment { Words = words, By = by });
+        }
     }
 
     /// <summary>What is to be told now, with the mean of the worker's own step time since this was last asked.</summary>
@@ -102,8 +107,6 @@ internal sealed class ProgressTracker(Action<string> log)
         SaidAnything = true;
         return ProgressLine.Progress;
     }
-
-    private readonly record struct Ailment(string Words, UnhealthyBy By);
 
     private bool Set(ref string words, string now)
     {

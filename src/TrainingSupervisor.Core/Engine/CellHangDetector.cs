@@ -1,4 +1,5 @@
 using TrainingSupervisor.Engine.Learning;
+using static TrainingSupervisor.Engine.Latest;
 
 namespace TrainingSupervisor.Engine;
 
@@ -17,25 +18,16 @@ internal static class CellHangDetector
     public static void Run(GangDraft draft)
     {
         var book = draft.State.Progress;
-        if (book.Cells.IsEmpty || (draft.Spec.HangDetection is null && draft.Spec.HangTimeout is null) || draft.State.Failures.Any(f => !f.CanWait)) return;
+        if (book.Cells.IsEmpty || (draft.Spec.HangDetection is null && draft.Spec.HangTimeout is null) || draft.State.HasUrgentFailures) return;
         var late = false;
-        var first = 0;
-        foreach (var role in draft.Spec.Roles)
+        // A role of one cell hangs as a whole.
+        bool HasOthers(RoleSpec role) => draft.State.CountOf(role) > role.CellSize;
+        foreach (var role in draft.Spec.Roles.Where(HasOthers))
         {
-            var count = draft.State.CountOf(role);
-            // A role of one cell hangs as a whole.
-            if (count > role.CellSize && book.CellTimes.TryGetValue(role.Name, out var times))
-            {
-                if (draft.Now < times.LookBy(draft.Spec)) draft.WakeAt(times.LookBy(draft.Spec));
-                foreach (var (name, cell) in book.Cells)
-                {
-                    if (cell.Role != role.Name || (cell.Index + 1) * role.CellSize > count) continue;
-                    late |= !Look(draft, new Subject(name, cell, times, first + (cell.Index * role.CellSize), role.CellSize), book.CellsLookedAt);
-                }
-            }
-
-            first += count;
+            if (book.CellTimes.GetValueOrDefault(role.Name)?.LookBy(draft.Spec) is { } lookBy && draft.Now < lookBy) draft.WakeAt(lookBy);
         }
+
+        foreach (var cell in KnownCell.Of(draft).Where(c => HasOthers(c.Role))) late |= !Look(draft, cell, book.CellsLookedAt);
 
         draft.Set(s => s with { Progress = late ? s.Progress.SpoilCells(draft.Now) with { CellsLookedAt = draft.Now } : s.Progress with { CellsLookedAt = draft.Now } });
         // The whole limit again for all.
@@ -43,10 +35,9 @@ internal static class CellHangDetector
     }
 
     /// <summary>False if we are late.</summary>
-    private static bool Look(GangDraft draft, Subject one, DateTimeOffset looked)
+    private static bool Look(GangDraft draft, KnownCell one, DateTimeOffset looked)
     {
-        var began = one.Cell.Attempt == draft.AtRank(one.First).Target;
-        var cell = began ? one.Cell : one.Cell.Begin(draft.AtRank(one.First).Target);
+        var cell = one.Cell.In(draft.AtRank(one.First).Target);
         if (cell.Told) return true;
         var book = draft.State.Progress;
         var since = Later(Later(cell.Since, draft.State.StageSince), Later(book.CellsResumed, one.Times.GoingSince));
@@ -66,7 +57,7 @@ internal static class CellHangDetector
         return true;
     }
 
-    private static bool Wait(GangDraft draft, Subject one, DateTimeOffset since, DateTimeOffset? until)
+    private static bool Wait(GangDraft draft, KnownCell one, DateTimeOffset since, DateTimeOffset? until)
     {
         if (until is { } moment) draft.WakeAt(moment);
         if (one.Cell.Suspicion is { } asked && asked.From != since)
@@ -78,7 +69,7 @@ internal static class CellHangDetector
         return true;
     }
 
-    private static void Judge(GangDraft draft, Subject one, List<PodState> pods, DateTimeOffset since, TimeSpan limit, string why)
+    private static void Judge(GangDraft draft, KnownCell one, List<PodState> pods, DateTimeOffset since, TimeSpan limit, string why)
     {
         var (name, cell) = (one.Name, one.Cell);
         var suspects = HangSuspects.Of(pods, name);
@@ -133,22 +124,16 @@ internal static class CellHangDetector
     private static (TimeSpan Limit, string Why) Limit(GangSpec spec, CellWatch cell, CellTimes times)
     {
         var least = Heartbeats * spec.HeartbeatInterval;
-        if (spec.HangTimeout is { } timeout) return (Later(timeout, least), $"the fixed limit of {Seconds.Text(timeout)}");
+        if (spec.HangTimeout is { } timeout) return (Longer(timeout, least), $"the fixed limit of {Seconds.Text(timeout)}");
         var options = spec.HangDetection!;
         var watch = cell.Taught(times);
         var (learned, own) = (watch.Limit(options), cell.OwnLimit(options));
-        return own > learned ? (Later(own, least), $"the limit of {Seconds.Text(own)} where the 99th percentile of its own {cell.Own.Count} steps is {Seconds.Text(cell.Own.Upper99)}") : (Later(learned, least), watch.Explain(options));
+        return own > learned ? (Longer(own, least), $"the limit of {Seconds.Text(own)} where the 99th percentile of its own {cell.Own.Count} steps is {Seconds.Text(cell.Own.Upper99)}") : (Longer(learned, least), watch.Explain(options));
     }
 
     /// <summary>So long before it is due to be reported we look, and ask for evidence if the gang has a command for that.</summary>
-    private static TimeSpan Ahead(GangSpec spec, TimeSpan limit) => spec.HangDiagnostics.IsEmpty ? Breath : Later(HangDetector.Ahead(spec, limit), Breath);
+    private static TimeSpan Ahead(GangSpec spec, TimeSpan limit) => spec.HangDiagnostics.IsEmpty ? Breath : Longer(HangDetector.Ahead(spec, limit), Breath);
 
     private static void Put(GangDraft draft, string name, CellWatch cell) =>
         draft.Set(s => s with { Progress = s.Progress with { Cells = s.Progress.Cells.SetItem(name, cell) } });
-
-    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
-
-    private static TimeSpan Later(TimeSpan a, TimeSpan b) => a > b ? a : b;
-
-    private sealed record Subject(string Name, CellWatch Cell, CellTimes Times, int First, int Size);
 }

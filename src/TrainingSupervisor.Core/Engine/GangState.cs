@@ -132,6 +132,12 @@ internal sealed record GangState
 
     public int CountOf(RoleSpec role) => Shrunk.GetValueOrDefault(role.Name, role.Count);
 
+    /// <summary>The node that it is on, if that is known.</summary>
+    public NodeObservation? NodeOf(PodState pod) => pod.Node is null ? null : Nodes.GetValueOrDefault(pod.Node);
+
+    /// <summary>There are failures beside those that only announce something.</summary>
+    public bool HasUrgentFailures => Failures.Any(f => !f.CanWait);
+
     /// <summary>The rank of each worker's Pod, for whoever asks for many: to look for each one would take the square of their number.</summary>
     public Dictionary<string, int> Ranks() => Workers.Index().ToDictionary(w => w.Item, w => w.Index, StringComparer.Ordinal);
 

@@ -16,7 +16,7 @@ internal static class HangDetector
     {
         var clock = HangClock.Of(draft);
         if (draft.State.Progress.Suspicion is { } old && (old.From != clock?.From || old.Attempt != draft.State.Attempt)) Drop(draft, old);
-        if (clock is null || draft.State.Failures.Any(f => !f.CanWait) || draft.State.Progress.ReportedFor == clock.From) return;
+        if (clock is null || draft.State.HasUrgentFailures || draft.State.Progress.ReportedFor == clock.From) return;
         var (look, due) = Moments(draft, clock, clock.From);
         var looked = draft.State.Progress.LookedAt;
         draft.Set(s => s with { Progress = s.Progress with { LookedAt = draft.Now } });

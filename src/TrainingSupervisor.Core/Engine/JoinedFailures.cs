@@ -17,14 +17,7 @@ internal static class JoinedFailures
         var state = draft.State;
         if (state.Failures.IsEmpty) return false;
         draft.Set(s => s with { Failures = [] });
-        if (Hopeless(draft, plan, state.Failures) is { } hopeless)
-        {
-            draft.Decided = GangDecisions.WithoutSteps(hopeless, plan.Attempt, draft.Now);
-            Reconciler.End(draft, GangPhase.Failed, $"{hopeless.Failures[0]} ({hopeless.Decision.Reason})");
-            return true;
-        }
-
-        var decided = Rejoin(state, plan, draft.Now);
+        var decided = Hopeless(draft, plan, state.Failures) ?? Rejoin(state, plan, draft.Now);
         var (decision, failures) = (decided.Decision, decided.Failures);
         if (decision.Strategy == RecoveryStrategy.FailGang)
         {
@@ -105,8 +98,7 @@ internal static class JoinedFailures
     {
         var ranked = RecoveryPlanner.Rank(plan.Failures.Concat(state.Failures), state.Spec);
         if (plan.Decision is { } made && ranked[0] == plan.Cause) return new GangDecision(made, ranked);
-        var before = state with { Recoveries = [.. GangDecisions.Before(state, plan.Attempt)] };
-        var decided = GangDecisions.Decide(before, ranked, Math.Max(1, plan.Attempt - 1), now);
+        var decided = GangDecisions.DecideWithin(state, ranked, plan.Attempt, now);
         return decided.Decision.Strategy == RecoveryStrategy.FailGang ? decided : new GangDecision(
             decided.Decision with
             {
@@ -122,10 +114,9 @@ internal static class JoinedFailures
     /// <summary>What the policy ignores moves nobody now, either, if its Pod can come to the barrier all the same.</summary>
     private static void DropIgnored(GangDraft draft, RecoveryPlan plan)
     {
-        var before = draft.State with { Recoveries = [.. GangDecisions.Before(draft.State, plan.Attempt)] };
         foreach (var failure in draft.State.Failures)
         {
-            if (!failure.Kind.LeavesPod() || !GangDecisions.Ignores(before, failure, Math.Max(1, plan.Attempt - 1), draft.Now)) continue;
+            if (!failure.Kind.LeavesPod() || !GangDecisions.IgnoresWithin(draft.State, failure, plan.Attempt, draft.Now)) continue;
             draft.Set(s => s with { Failures = s.Failures.Remove(failure) });
             draft.Notice($"ignored: {failure}");
             if (failure.Pod is { } name && draft.Find(name) is { } pod) draft.Put(pod.Ignoring(failure, plan.Attempt));
@@ -138,11 +129,10 @@ internal static class JoinedFailures
     /// </summary>
     private static GangDecision? Hopeless(GangDraft draft, RecoveryPlan plan, ImmutableArray<Failure> failures)
     {
-        var before = draft.State with { Recoveries = [.. GangDecisions.Before(draft.State, plan.Attempt)] };
         foreach (var failure in failures)
         {
             if (failure.Pod is not { } name || draft.Find(name) is not { MayRun: false, Planned: RecoveryStep.Recreate }) continue;
-            var decided = GangDecisions.Decide(before, [failure], Math.Max(1, plan.Attempt - 1), draft.Now);
+            var decided = GangDecisions.DecideWithin(draft.State, [failure], plan.Attempt, draft.Now);
             // Of a spent budget there is nothing to say: within a recovery none is counted.
             if (decided.Decision is not { Strategy: RecoveryStrategy.FailGang, Budgets.IsEmpty: true } fails) continue;
             return plan.Cause is { } first ? decided with { Decision = fails with { Reason = $"{fails.Reason}; first cause: {first}" } } : decided;

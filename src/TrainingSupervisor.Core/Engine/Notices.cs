@@ -12,7 +12,7 @@ internal static class Notices
     /// <summary>True while there is nothing to answer yet: all failures are notices that can wait for a replacement.</summary>
     public static bool Hold(GangDraft draft)
     {
-        if (draft.State.Failures.Any(f => !f.CanWait)) return false;
+        if (draft.State.HasUrgentFailures) return false;
         Withdraw(draft);
         var failures = draft.State.Failures;
         if (failures.IsEmpty)
@@ -28,7 +28,7 @@ internal static class Notices
         var state = draft.ToState();
         var moving = failures.Where(f => f.Worker is not null).ToList();
         var waiting = draft.Pods.Where(p => Spares.CanServe(state, p, draft.Now)).ToList();
-        var ready = moving.TrueForAll(f => Spares.For(state, waiting, f) is { } spare && waiting.Remove(spare));
+        var ready = moving.TrueForAll(f => Spares.For(state, waiting, state.Spec.Role(f.Worker!.Value.Role), f.Node) is { } spare && waiting.Remove(spare));
         var deadline = failures.Min(f => f.Noticed) + draft.Spec.BarrierDeadline;
         if (ready || draft.Now >= deadline) return false;
         draft.Set(s => s with { ExtraSpares = Spares.Lacking(state, moving) });

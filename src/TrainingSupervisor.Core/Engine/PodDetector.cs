@@ -54,9 +54,8 @@ internal static class PodDetector
         }
 
         // The worker's own end, if it is one, says more than what a helper beside it made of that.
-        var container = pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial && c.Name == pod.WorkerContainer)
-            ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0 && !c.Initial)
-            ?? pod.Containers.FirstOrDefault(c => c.State == ContainerState.Terminated && c.ExitCode != 0);
+        var container = pod.Containers.Where(c => c.State == ContainerState.Terminated && c.ExitCode != 0)
+            .MinBy(c => c.Initial ? 2 : c.Name == pod.WorkerContainer ? 0 : 1);
         if (container is null)
         {
             return FailureDetector.Of(state, FailureKind.PodDeleted, $"the Pod ended: {pod.Phase} {pod.Reason} {pod.Message}".TrimEnd(), draft.Now, "pod status");

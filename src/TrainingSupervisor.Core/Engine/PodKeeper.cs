@@ -96,7 +96,7 @@ internal static class PodKeeper
     {
         if (draft.Spec.IsAdopted || pod.Pod is not null || pod.Gone || pod.Connected || draft.State.SavedSequence < pod.NeedsSaved) return;
         if (pod.NeedsSaved == 0 && !InPlan(draft, pod)) return;
-        var from = pod.TryAgainAt > pod.DelayedUntil ? pod.TryAgainAt : pod.DelayedUntil;
+        var from = Latest.Later(pod.TryAgainAt, pod.DelayedUntil);
         if (draft.Now < from)
         {
             draft.WakeAt(from);

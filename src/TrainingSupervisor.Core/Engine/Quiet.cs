@@ -30,7 +30,7 @@ internal static class Quiet
         if (pod.Connected) return null;
         var fence = state.Spec.Fence;
         if (fence == TimeSpan.Zero) return pod.LastSign;
-        var node = pod.Node is null ? null : state.Nodes.GetValueOrDefault(pod.Node);
+        var node = state.NodeOf(pod);
         if (node is not null && !NodeHealth.IsLost(state, node) && !pod.Gone) return null;
         if (!pod.Gone && state.Spec.IsSidecar(pod.Role) && !IsOff(state, node)) return null;
         // Until the renewal that did not come the API server may have answered the agent, too.

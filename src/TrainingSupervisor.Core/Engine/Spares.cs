@@ -19,12 +19,9 @@ internal static class Spares
         return pool is not null && IsOn(state, pool, node);
     }
 
-    /// <summary>One of these that may take over from this failure's worker, a labelled one first: it serves only some workers.</summary>
-    public static PodState? For(GangState state, IEnumerable<PodState> waiting, Failure failure)
-    {
-        var role = state.Spec.Role(failure.Worker!.Value.Role);
-        return waiting.Where(s => s.Role == role.Name && Fits(state, role, s, failure.Node)).OrderBy(s => s.Pool.Length == 0).FirstOrDefault();
-    }
+    /// <summary>One of these that may take over a worker of this role that was on that node, a labelled one first: it serves only some workers.</summary>
+    public static PodState? For(GangState state, IEnumerable<PodState> waiting, RoleSpec role, string? node) =>
+        waiting.Where(s => s.Role == role.Name && Fits(state, role, s, node)).OrderBy(s => s.Pool.Length == 0).FirstOrDefault();
 
     /// <summary>How many spares each role needs beyond those that are described, so that each of these workers can move.</summary>
     public static ImmutableSortedDictionary<string, int> Lacking(GangState state, IEnumerable<Failure> moving)

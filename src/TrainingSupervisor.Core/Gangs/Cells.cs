@@ -4,16 +4,18 @@ namespace TrainingSupervisor;
 internal static class Cells
 {
     /// <summary>Null where the worker's role has no cells.</summary>
-    public static string? Of(GangSpec spec, WorkerId? worker)
+    public static string? Of(GangSpec spec, WorkerId? worker) => worker is { } one && IndexOf(spec, one) is { } cell ? Name(one.Role, cell) : null;
+
+    /// <summary>The same.</summary>
+    public static int? IndexOf(GangSpec spec, WorkerId worker)
     {
-        if (worker is not { } one) return null;
         foreach (var role in spec.Roles)
         {
-            if (role.Name == one.Role) return role.CellSize > 0 ? Name(role, one.Index / role.CellSize) : null;
+            if (role.Name == worker.Role) return role.CellSize > 0 ? worker.Index / role.CellSize : null;
         }
 
         return null;
     }
 
-    public static string Name(RoleSpec role, int cell) => $"{role.Name}/{cell}";
+    public static string Name(string role, int cell) => $"{role}/{cell}";
 }

@@ -21,7 +21,12 @@ internal static class GangDecisions
         return new GangDecision(policy.Decide(Context(state, answered[0], attempt, now)), answered);
     }
 
-    public static bool Ignores(GangState state, Failure failure, int attempt, DateTimeOffset now) => PolicyEvaluator.Ignores(state.Spec.Policy, Context(state, failure, attempt, now));
+    private static bool Ignores(GangState state, Failure failure, int attempt, DateTimeOffset now) => PolicyEvaluator.Ignores(state.Spec.Policy, Context(state, failure, attempt, now));
+
+    /// <summary>The same while the recovery to this attempt is under way, or about to be: it does not count against itself, and what failed was the attempt before.</summary>
+    public static GangDecision DecideWithin(GangState state, ImmutableArray<Failure> ranked, int target, DateTimeOffset now) => Decide(Without(state, target), ranked, Math.Max(1, target - 1), now);
+
+    public static bool IgnoresWithin(GangState state, Failure failure, int target, DateTimeOffset now) => Ignores(Without(state, target), failure, Math.Max(1, target - 1), now);
 
     public static RecoveryPlan Plan(GangState state, PolicyDecision decision, ImmutableArray<Failure> failures, int attempt, DateTimeOffset now) =>
         RecoveryPlanner.Plan(state, failures, decision.Strategy, decision.Reason, attempt, now, decision);
@@ -52,7 +57,10 @@ internal static class GangDecisions
     }
 
     /// <summary>A recovery that is under way does not count against itself.</summary>
-    public static IEnumerable<RecoveryEntry> Before(GangState state, int attempt) => state.Recoveries.Where(e => e.Attempt < attempt);
+    private static IEnumerable<RecoveryEntry> Before(GangState state, int attempt) => state.Recoveries.Where(e => e.Attempt < attempt);
+
+    private static GangState Without(GangState state, int attempt) =>
+        state.Recoveries is [.., var last] && last.Attempt >= attempt ? state with { Recoveries = [.. Before(state, attempt)] } : state;
 
     private static FailureContext Context(GangState state, Failure failure, int attempt, DateTimeOffset now) => new(failure, now)
     {

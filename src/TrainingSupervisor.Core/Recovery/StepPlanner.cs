@@ -41,7 +41,7 @@ internal sealed class StepPlanner
     /// <summary>Pods that had a worker and become spares.</summary>
     public List<string> Idle { get; } = [];
 
-    public string Scope => !IsCells ? "gang" : string.Join(", ", _cells.Order().Select(c => _state.Spec.Role(c.Role) is { CellSize: > 0 } role ? Cells.Name(role, c.Cell) : c.Role));
+    public string Scope => !IsCells ? "gang" : string.Join(", ", _cells.Order().Select(c => _state.Spec.Role(c.Role).CellSize > 0 ? Cells.Name(c.Role, c.Cell) : c.Role));
 
     // A failure of the gang as a whole touches the whole gang.
     private bool IsCells => _strategy == RecoveryStrategy.RestartCell && _cells.Count > 0;
@@ -71,7 +71,7 @@ internal sealed class StepPlanner
     private WorkerId? WorkerOf(string? pod) => pod is null ? null : _state.Pods.GetValueOrDefault(pod)?.Worker;
 
     private int CellOf(WorkerId worker) =>
-        _state.Spec.Roles.FirstOrDefault(r => r.Name == worker.Role) is { CellSize: > 0 } role ? worker.Index / role.CellSize : 0;
+        Cells.IndexOf(_state.Spec, worker) ?? 0;
 
     private string? WhyNew(Failure failure, bool isCause, bool avoidNode) =>
         failure.IsUnfit ? "the health check says that it may not stay in its Pod"
@@ -141,15 +141,14 @@ internal sealed class StepPlanner
     {
         if (!_state.RestartsInPlace) return "the API server does not know RestartAllContainers";
         if (pod.Pod is { RestartsInPlace: false }) return "its Pod was made without the rule for RestartAllContainers";
-        var node = pod.Node is null ? null : _state.Nodes.GetValueOrDefault(pod.Node);
+        var node = _state.NodeOf(pod);
         return node is { RestartsInPlace: false } ? $"node {node.Name} does not declare RestartAllContainersOnContainerExits" : null;
     }
 
     private PodState? TakeSpare(RoleSpec role, PodState old)
     {
         if (!_spares.TryGetValue(role.Name, out var waiting)) return null;
-        // A labelled one serves only some workers, so it goes first where it fits.
-        var spare = waiting.Where(s => Spares.Fits(_state, role, s, old.Node)).OrderBy(s => s.Pool.Length == 0).FirstOrDefault();
+        var spare = Spares.For(_state, waiting, role, old.Node);
         if (spare is not null) waiting.Remove(spare);
         return spare;
     }

@@ -134,7 +134,7 @@ public sealed class GangLoopTests
     public async Task RunAsync_CallFails_IsSaidToTheMachine(Exception error)
     {
         var rig = LoopRig.OfNew(workers: 1);
-        rig.Answer = call => call is CreatePod ? Task.FromException(error) : Task.CompletedTask;
+        rig.AnswerTo<CreatePod>(Task.FromException(error));
         rig.Start();
         await rig.ToldAsync<GangNotice>(n => n.Text == "CreatePod failed: quota exceeded");
 
@@ -151,7 +151,7 @@ public sealed class GangLoopTests
     public async Task RunAsync_CallIsRefused_IsFatal()
     {
         var rig = LoopRig.OfNew(workers: 1);
-        rig.Answer = call => call is CreatePod ? Task.FromException(new RejectedException("spec.containers: Required value")) : Task.CompletedTask;
+        rig.AnswerTo<CreatePod>(Task.FromException(new RejectedException("spec.containers: Required value")));
         rig.Start();
         var (found, _) = await rig.ToldAsync<FailureDetected>();
 
@@ -166,7 +166,7 @@ public sealed class GangLoopTests
     {
         var rig = LoopRig.OfRunning(spares: 5);
         var first = new TaskCompletionSource();
-        rig.Answer = call => call is GangRecord ? first.Task : Task.CompletedTask;
+        rig.AnswerTo<GangRecord>(first.Task);
         rig.Start();
         var serial = await LoseSpareAsync(rig);
         Assert.Equal(serial + 1, (await rig.CalledAsync<GangRecord>()).SpareSerials["trainer"]);
@@ -184,7 +184,7 @@ public sealed class GangLoopTests
     public async Task RunAsync_SaveFails_IsTriedAgainAfterGrowingWaits()
     {
         var rig = LoopRig.OfNew();
-        rig.Answer = call => call is GangRecord ? Task.FromException(new SupervisorException("503")) : Task.CompletedTask;
+        rig.AnswerTo<GangRecord>(Task.FromException(new SupervisorException("503")));
         rig.Start();
         foreach (var seconds in new[] { 1, 2, 4, 8, 15, 15 })
         {
@@ -207,7 +207,7 @@ public sealed class GangLoopTests
     public async Task RunAsync_SaveFailsAndAnotherComes_WritesThatOneInstead()
     {
         var rig = LoopRig.OfRunning(spares: 5);
-        rig.Answer = call => call is GangRecord ? Task.FromException(new SupervisorException("503")) : Task.CompletedTask;
+        rig.AnswerTo<GangRecord>(Task.FromException(new SupervisorException("503")));
         rig.Start();
         var serial = await LoseSpareAsync(rig);
         await rig.CalledAsync<GangRecord>();
@@ -298,7 +298,7 @@ public sealed class GangLoopTests
     {
         var rig = LoopRig.OfRunning(workers: 1);
         var delete = new TaskCompletionSource();
-        rig.Answer = call => call is DeleteGang ? delete.Task : Task.CompletedTask;
+        rig.AnswerTo<DeleteGang>(delete.Task);
         rig.Start();
         rig.Loop.Post(new StopRequested("enough"));
         await rig.CalledAsync<GangRecord>();

@@ -31,6 +31,9 @@ internal sealed class LoopRig : IGangCluster
     /// <summary>What comes of a call to the cluster: a SaveRecord, CreatePod, DeletePod, MarkNode or DeleteGang.</summary>
     public Func<object, Task> Answer { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>This comes of calls of this kind, and all others are done at once.</summary>
+    public void AnswerTo<T>(Task what) => Answer = call => call is T ? what : Task.CompletedTask;
+
     /// <summary>Called within the step that tells of the event.</summary>
     public Action<GangEvent> OnTold { get; set; } = _ => { };
     public Task Running { get; private set; } = Task.CompletedTask;

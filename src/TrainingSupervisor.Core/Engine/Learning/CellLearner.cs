@@ -1,25 +1,23 @@
 using TrainingSupervisor.Observations;
+using static TrainingSupervisor.Engine.Latest;
 
 namespace TrainingSupervisor.Engine.Learning;
 
 /// <summary>Puts what a worker says of its progress into the book of its cell, where its role has cells.</summary>
 internal static class CellLearner
 {
-    private static readonly HangDetection Defaults = new();
-
     public static ProgressBook See(GangDraft draft, ProgressBook book, PodState before, PodState after, ProgressObservation progress)
     {
         var worker = after.Worker!.Value;
         if (Cells.Of(draft.Spec, worker) is not { } name) return book;
-        var stepBefore = before.Progress is { } p && p.Attempt == progress.Attempt ? p.Step : -1;
+        var stepBefore = ProgressLearner.StepBefore(before, progress);
         var stepped = progress.Step >= 0 && !ReferenceEquals(before.Progress, progress) && progress.Step != stepBefore;
         var phase = ProgressLearner.AwayPhase(before);
         var changes = phase != ProgressLearner.AwayPhase(after);
         var known = book.Cells.GetValueOrDefault(name);
         if (!stepped && (!changes || known is null)) return book;
 
-        var cell = known ?? new CellWatch(worker.Role, worker.Index / draft.Spec.Role(worker.Role).CellSize, after.Target);
-        if (cell.Attempt != after.Target) cell = cell.Begin(after.Target);
+        var cell = known?.In(after.Target) ?? new CellWatch(worker.Role, worker.Index / draft.Spec.Role(worker.Role).CellSize, after.Target);
         if (changes) cell = cell with { Resumed = phase is null ? cell.Resumed : draft.Now, Steps = cell.Steps with { Spoiled = true } };
         if (!stepped) return book with { Cells = book.Cells.SetItem(name, cell) };
 
@@ -32,7 +30,7 @@ internal static class CellLearner
 
         var times = (book.CellTimes.GetValueOrDefault(worker.Role) ?? new CellTimes()).Stepped(draft.Spec, draft.Now);
         var watch = Ready(draft, times, cell, after);
-        var options = draft.Spec.HangDetection ?? Defaults;
+        var options = ProgressLearner.OptionsOf(draft.Spec);
         var since = Later(cell.Since, times.GoingSince);
         var paused = draft.Now - since > cell.OwnLimit(options) && draft.Now - since > watch.Limit(options);
         // Only what might have been taken for a hang is a pause.
@@ -43,8 +41,8 @@ internal static class CellLearner
 
     private static StepWatch Ready(GangDraft draft, CellTimes times, CellWatch cell, PodState pod)
     {
-        var options = draft.Spec.HangDetection ?? Defaults;
-        var watch = cell.Steps with { Times = times.Steps, LongestWarmUp = times.LongestWarmUp };
+        var options = ProgressLearner.OptionsOf(draft.Spec);
+        var watch = times.Teach(cell.Steps);
         if (watch.Frontier < 0)
         {
             var seen = pod.ReleasedAttempt == cell.Attempt;
@@ -54,6 +52,4 @@ internal static class CellLearner
         // Not its own time: its stream was away, or others were recovered.
         return pod.ConnectedSince > watch.FrontierAt || draft.State.StageSince > watch.FrontierAt ? watch with { Spoiled = true } : watch;
     }
-
-    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 }

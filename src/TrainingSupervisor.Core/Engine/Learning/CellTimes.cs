@@ -15,9 +15,12 @@ internal sealed record CellTimes
     /// <summary>Since when the role goes on: all of them stood still before.</summary>
     public DateTimeOffset GoingSince { get; init; } = DateTimeOffset.MinValue;
 
+    /// <summary>A cell's own steps, with what all of them have taught.</summary>
+    public StepWatch Teach(StepWatch steps) => steps with { Times = Steps, LongestWarmUp = LongestWarmUp };
+
     /// <summary>How long all may be silent, and the role goes on all the same.</summary>
     public TimeSpan Pause(GangSpec spec) =>
-        (spec.HangTimeout ?? new StepWatch { Times = Steps, Advances = int.MaxValue }.Limit(spec.HangDetection ?? new HangDetection())) / 2;
+        (spec.HangTimeout ?? new StepWatch { Times = Steps, Advances = int.MaxValue }.Limit(ProgressLearner.OptionsOf(spec))) / 2;
 
     /// <summary>When we look at the role at the latest, if nobody is heard of.</summary>
     public DateTimeOffset LookBy(GangSpec spec) => LastStep + (2 * Pause(spec)) - CellHangDetector.Breath;

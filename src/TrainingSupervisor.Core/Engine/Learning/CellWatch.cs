@@ -27,7 +27,10 @@ internal sealed record CellWatch(string Role, int Index, int Attempt)
     public HangSuspicion? Suspicion { get; init; }
 
     /// <summary>Ready for an attempt in which it has done nothing yet. Where it stood when it was said to hang is remembered.</summary>
-    public CellWatch Begin(int attempt) => new(Role, Index, attempt) { Steps = new StepWatch { HungAt = Steps.HungAt } };
+    private CellWatch Begin(int attempt) => new(Role, Index, attempt) { Steps = new StepWatch { HungAt = Steps.HungAt } };
+
+    /// <summary>As far as it is in this attempt.</summary>
+    public CellWatch In(int attempt) => attempt == Attempt ? this : Begin(attempt);
 
     /// <summary>When it last did a step in this attempt, or its last phase ended.</summary>
     public DateTimeOffset Since => Steps.Frontier < 0 || Resumed > Steps.LastAdvance ? Resumed : Steps.LastAdvance;
@@ -55,5 +58,5 @@ internal sealed record CellWatch(string Role, int Index, int Attempt)
     public TimeSpan OwnLimit(HangDetection options) => Own.Upper99 * options.Factor * (Own.Count < StepWatch.SureAfter ? 2 : 1);
 
     /// <summary>With what the cells of its role have taught.</summary>
-    public StepWatch Taught(CellTimes times) => Steps with { Times = times.Steps, LongestWarmUp = times.LongestWarmUp, Advances = Math.Min(Steps.Advances, Seen) };
+    public StepWatch Taught(CellTimes times) => times.Teach(Steps) with { Advances = Math.Min(Steps.Advances, Seen) };
 }

@@ -1,3 +1,5 @@
+using static TrainingSupervisor.Engine.Latest;
+
 namespace TrainingSupervisor.Engine.Learning;
 
 /// <summary>Since when the gang does nothing that can be seen, how long that may last, and what the limit is.</summary>
@@ -34,35 +36,27 @@ internal sealed record HangClock(DateTimeOffset From, TimeSpan Limit, Func<strin
         foreach (var (name, watch) in book.Roles)
         {
             if (watch.Frontier < 0) continue;
-            last = Latest(last, new HangClock(Later(watch.LastAdvance, book.Resumed), watch.Limit(options), () => watch.Explain(options), name, ""));
+            last = Last(last, new HangClock(Later(watch.LastAdvance, book.Resumed), watch.Limit(options), () => watch.Explain(options), name, ""));
         }
 
-        return last is null ? FirstStep(state, options) : book.Cells.IsEmpty ? last : StartingCells(draft, options).Aggregate(last, Latest);
+        return last is null ? FirstStep(state, options) : book.Cells.IsEmpty ? last : StartingCells(draft, options).Aggregate(last, Last);
     }
 
     /// <summary>A cell that was restarted by itself has the time of its first steps, and so has the gang, of which the rest may wait for it.</summary>
     private static IEnumerable<HangClock> StartingCells(GangDraft draft, HangDetection options)
     {
-        var book = draft.State.Progress;
-        var first = 0;
-        foreach (var role in draft.Spec.Roles)
+        foreach (var one in KnownCell.Of(draft))
         {
-            var count = draft.State.CountOf(role);
-            foreach (var cell in book.Cells.Values)
-            {
-                if (cell.Role != role.Name || (cell.Index + 1) * role.CellSize > count || !book.CellTimes.TryGetValue(role.Name, out var times)) continue;
-                var pod = draft.AtRank(first + (cell.Index * role.CellSize));
-                var begun = cell.Attempt == pod.Target;
-                var watch = (begun ? cell : cell.Begin(pod.Target)).Taught(times);
-                if (watch.Advances >= options.WarmUpSteps) continue;
-                yield return new HangClock(Later(begun ? cell.Since : pod.ReleasedAt, book.Resumed), watch.Limit(options), () => watch.Explain(options), role.Name, "");
-            }
-
-            first += count;
+            var pod = draft.AtRank(one.First);
+            var cell = one.Cell.In(pod.Target);
+            var watch = cell.Taught(one.Times);
+            if (watch.Advances >= options.WarmUpSteps) continue;
+            var from = ReferenceEquals(cell, one.Cell) ? cell.Since : pod.ReleasedAt;
+            yield return new HangClock(Later(from, draft.State.Progress.Resumed), watch.Limit(options), () => watch.Explain(options), one.Role.Name, "");
         }
     }
 
-    private static HangClock Latest(HangClock? a, HangClock b) => a is null || b.From + b.Limit > a.From + a.Limit ? b : a;
+    private static HangClock Last(HangClock? a, HangClock b) => a is null || b.From + b.Limit > a.From + a.Limit ? b : a;
 
     /// <summary>Nobody has done a step in this attempt yet; in former ones they did.</summary>
     private static HangClock? FirstStep(GangState state, HangDetection options)
@@ -77,6 +71,4 @@ internal sealed record HangClock(DateTimeOffset From, TimeSpan Limit, Func<strin
 
         return last;
     }
-
-    private static DateTimeOffset Later(DateTimeOffset a, DateTimeOffset b) => a > b ? a : b;
 }

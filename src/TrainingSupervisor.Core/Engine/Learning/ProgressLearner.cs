@@ -36,6 +36,12 @@ internal static class ProgressLearner
         Roles = book.Roles.ToImmutableSortedDictionary(r => r.Key, r => r.Value with { Frontier = -1, Advances = 0 }),
     };
 
+    /// <summary>Steps are learned from where hangs are not looked for, too.</summary>
+    public static HangDetection OptionsOf(GangSpec spec) => spec.HangDetection ?? Defaults;
+
+    /// <summary>The step that it had reported before in the attempt that this is about; -1 for none.</summary>
+    public static long StepBefore(PodState before, ProgressObservation progress) => before.Progress is { } p && p.Attempt == progress.Attempt ? p.Step : -1;
+
     /// <summary>What a worker says that it does instead of training; null if it trains, or has ended.</summary>
     public static string? AwayPhase(PodState pod) =>
         pod.Progress is { } p && p.Attempt == pod.Target && pod.Agent?.Phase != AgentPhase.Exited && !PhaseTime.IsTraining(p.Phase) ? p.Phase : null;
@@ -53,8 +59,8 @@ internal static class ProgressLearner
 
     private static ProgressBook Step(GangDraft draft, ProgressBook book, PodState before, PodState after, ProgressObservation progress)
     {
-        var options = draft.Spec.HangDetection ?? Defaults;
-        var stepBefore = before.Progress is { } p && p.Attempt == progress.Attempt ? p.Step : -1;
+        var options = OptionsOf(draft.Spec);
+        var stepBefore = StepBefore(before, progress);
         if (stepBefore == progress.Step) return book;
         var role = after.Worker!.Value.Role;
         var known = book.Roles.GetValueOrDefault(role);
@@ -70,7 +76,7 @@ internal static class ProgressLearner
             watch = watch with { Spoiled = true };
         }
 
-        var waitedSince = book.Resumed > watch.LastAdvance ? book.Resumed : watch.LastAdvance;
+        var waitedSince = Latest.Later(book.Resumed, watch.LastAdvance);
         var next = watch.Advance(stepBefore, progress.Step, draft.Now, waitedSince, options);
         return ReferenceEquals(known, next) ? book : book with { Roles = book.Roles.SetItem(role, next) };
     }
